@@ -1,0 +1,53 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The rooms of the house, in the order data flows. A room may import only rooms above it.
+let package = Package(
+    name: "hindsight",
+    products: [
+        .executable(name: "hindsight", targets: ["hindsight"]),
+        .library(name: "Hindsight", targets: ["Training", "Evaluation"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
+    ],
+    targets: [
+        // Doors to foreign code.
+        .target(name: "CKernels"),
+        .systemLibrary(name: "CDNNL", providers: [.apt(["libdnnl-dev"])]),
+        .target(name: "CArrow"),
+
+        // The rooms.
+        .target(name: "Kernels", dependencies: ["CKernels", "CDNNL"]),
+        .target(name: "TensorFiles"),
+        .target(name: "Schema", dependencies: ["Yams"]),
+        .target(name: "Logs", dependencies: ["Schema", "CArrow", "TensorFiles"]),
+        .target(name: "Evaluation"),
+        .target(name: "Layers", dependencies: ["Kernels"]),
+        .target(name: "Parameters", dependencies: ["Kernels", "TensorFiles"]),
+        .target(name: "Rankers", dependencies: ["Layers", "Schema", "Logs"]),
+        .target(name: "Distillation", dependencies: ["Rankers"]),
+        .target(
+            name: "Training",
+            dependencies: ["Distillation", "Parameters", "Evaluation", "TensorFiles"]),
+        .executableTarget(
+            name: "hindsight",
+            dependencies: [
+                "Training",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+
+        .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
+        .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
+        .testTarget(name: "SchemaTests", dependencies: ["Schema"]),
+        .testTarget(name: "LogsTests", dependencies: ["Logs"]),
+        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
+        .testTarget(
+            name: "LayersTests", dependencies: ["Layers"], resources: [.copy("Goldens")]),
+        .testTarget(name: "ParametersTests", dependencies: ["Parameters"]),
+        .testTarget(name: "TrainingTests", dependencies: ["Training"]),
+        .testTarget(name: "CommandLineTests", dependencies: ["Training"]),
+    ]
+)
