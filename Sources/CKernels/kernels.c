@@ -1,1 +1,1 @@
-#include "ckernels.h"
+#include "dispatch.h"
