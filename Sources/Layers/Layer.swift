@@ -1,0 +1,56 @@
+import Kernels
+
+/// Whether batch statistics are measured (and gradients wanted) or the running ones used.
+public enum Mode: Sendable {
+    case training, evaluation
+}
+
+/// What a layer needs to run once over a batch: the pulled weights, where gradients go, scratch memory.
+public struct Pass<S: Scalar> {
+    /// The flat buffer of dense parameters (see `ParameterLayout`).
+    public var weights: UnsafeMutablePointer<S>
+    /// Same layout. Weight gradients are *added*; statistics are written.
+    public var gradients: UnsafeMutablePointer<S>
+    public var arena: Arena<S>
+    public var mode: Mode
+    /// How many samples each row of the current input stands for (nil: one each). Batch statistics
+    /// weigh rows by it, so that a deduplicated batch gives what the undeduplicated one would.
+    public var multiplicity: UnsafePointer<S>?
+
+    public init(
+        weights: UnsafeMutablePointer<S>, gradients: UnsafeMutablePointer<S>, arena: Arena<S>, mode: Mode,
+        multiplicity: UnsafePointer<S>? = nil
+    ) {
+        self.weights = weights
+        self.gradients = gradients
+        self.arena = arena
+        self.mode = mode
+        self.multiplicity = multiplicity
+    }
+
+    public func weight(_ slot: ParameterSlot) -> Matrix<S> {
+        Matrix(base: weights + slot.offset, rows: slot.rows, columns: slot.columns)
+    }
+    public func gradient(_ slot: ParameterSlot) -> Matrix<S> {
+        Matrix(base: gradients + slot.offset, rows: slot.rows, columns: slot.columns)
+    }
+    /// The same pass for rows with these multiplicities.
+    public func over(_ multiplicity: UnsafePointer<S>?) -> Pass {
+        var copy = self
+        copy.multiplicity = multiplicity
+        return copy
+    }
+}
+
+/// A differentiable function of the rows of one matrix. A layer belongs to one worker: it remembers,
+/// from `forward` until the arena is reset, what `backward` needs.
+public protocol Layer<S>: AnyObject {
+    associatedtype S: Scalar
+    var inputWidth: Int { get }
+    var outputWidth: Int { get }
+    /// `[rows, inputWidth] -> [rows, outputWidth]`. The input must stay unchanged until `backward`.
+    func forward(_ x: Matrix<S>, _ pass: Pass<S>) -> Matrix<S>
+    /// The gradient of the output in (it may be overwritten), of the input out. Adds the parameters'
+    /// gradients to `pass.gradients`. May run more than once after one `forward`.
+    func backward(_ dy: Matrix<S>, _ pass: Pass<S>) -> Matrix<S>
+}
