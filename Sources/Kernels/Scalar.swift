@@ -113,3 +113,6 @@ public protocol Scalar: BinaryFloatingPoint, Sendable {
     /// Sum of squares in Double; NaN or infinite exactly when some element is (or the sum overflows Double).
     static func sumOfSquares(_ x: UnsafePointer<Self>, count: Int) -> Double
 }
+
+extension Float: Scalar {}
+extension Double: Scalar {}

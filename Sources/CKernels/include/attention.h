@@ -1,0 +1,15 @@
+// Multi-head self-attention inside ragged requests; request r owns rows offsets[r] ..< offsets[r + 1].
+// qkv is [events, 3 heads d]: queries, keys, values, each head-major; logsumexp is [events, heads].
+#pragma once
+#include <stdint.h>
+
+#define HS_DECLARE_ATTENTION(REAL, NAME)                                                                  \
+    void hs_attention_##NAME(const REAL *qkv, long qkvstride, const int32_t *offsets, long requests,      \
+                             long heads, long d, REAL *out, long outstride, REAL *logsumexp);             \
+    void hs_attention_backward_##NAME(const REAL *qkv, long qkvstride, const REAL *out, long outstride,   \
+                                      const REAL *dout, long doutstride, const REAL *logsumexp,           \
+                                      const int32_t *offsets, long requests, long heads, long d,          \
+                                      REAL *dqkv, long dqkvstride);
+
+HS_DECLARE_ATTENTION(float, f32)
+HS_DECLARE_ATTENTION(double, f64)
