@@ -1,0 +1,53 @@
+# Sourced by ./test, ./demo and .ci/run: what a build needs, found or told. Bash, strict mode set by the caller.
+
+# The repository, whatever folder the command was called from.
+hindsight_root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
+
+say() { printf '==> %s\n' "$*"; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# Puts a Swift toolchain on PATH: the one already there, or one of the usual places.
+find_swift() {
+    local folder
+    if ! command -v swift >/dev/null 2>&1; then
+        for folder in /opt/swift/usr/bin "${SWIFTLY_BIN_DIR:-}" "${HOME:-/root}/.local/share/swiftly/bin" \
+            "${HOME:-/root}/.swiftly/bin" /usr/local/swift/usr/bin /usr/libexec/swift/bin; do
+            if [[ -n "$folder" && -x "$folder/swift" ]]; then
+                PATH="$folder:$PATH"
+                export PATH
+                break
+            fi
+        done
+    fi
+    command -v swift >/dev/null 2>&1 || fail "no Swift found on PATH, in /opt/swift or in ~/.swiftly.
+Hindsight needs Swift 6.1 or newer: https://www.swift.org/install/linux/ (Debian 12 has builds of its own)."
+    # The output of `swift --version` goes to a variable first: `| head` would end it with a broken pipe.
+    local version
+    version="$(swift --version 2>/dev/null)" || fail "\`swift --version\` failed: $(command -v swift)"
+    if [[ "$version" =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]]; then
+        if ((BASH_REMATCH[1] < 6 || (BASH_REMATCH[1] == 6 && BASH_REMATCH[2] < 1))); then
+            fail "Swift ${BASH_REMATCH[1]}.${BASH_REMATCH[2]} is too old: Hindsight needs 6.1 or newer."
+        fi
+    fi
+}
+
+# System packages, the Arrow library and the Python environment under .deps. Quick when all is there.
+bootstrap() {
+    # HINDSIGHT_PYTHON tells bootstrap which Python to start from; afterwards it names the one bootstrap made.
+    # When a caller passes ours back in, it would be asked to make itself.
+    case "${HINDSIGHT_PYTHON:-}" in "$hindsight_root/.deps/"*) unset HINDSIGHT_PYTHON ;; esac
+    "$hindsight_root/Scripts/bootstrap" || fail "Scripts/bootstrap did not finish: see its message above."
+    if [[ -x "$hindsight_root/.deps/venv/bin/python" ]]; then
+        export HINDSIGHT_PYTHON="$hindsight_root/.deps/venv/bin/python"
+    fi
+}
+
+# The one build that ./test and ./demo share: same configuration, same flags, so the second is quick.
+# No -enable-testing: it would change what is optimised, and the tests would judge another program than
+# the one that is run. Tests therefore use public and package symbols, never `@testable import`.
+build_flags=(--package-path "$hindsight_root" -c release)
+
+build() {
+    say "Building (release). The first time takes a few minutes."
+    swift build "${build_flags[@]}" "$@"
+}
