@@ -46,6 +46,7 @@ let package = Package(
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
         .testTarget(
             name: "LayersTests", dependencies: ["Layers"], resources: [.copy("Goldens")]),
+        .testTarget(name: "DistillationTests", dependencies: ["Distillation"]),
         .testTarget(name: "ParametersTests", dependencies: ["Parameters"]),
         .testTarget(name: "TrainingTests", dependencies: ["Training"]),
         .testTarget(name: "CommandLineTests", dependencies: ["Training"]),

@@ -20,7 +20,7 @@ public struct InputBlock: Sendable, Hashable {
     public var width: Int { slots.last?.columns.upperBound ?? 0 }
 
     /// - Parameter inputs: the features in order, each with its source and the owner of its table.
-    init(
+    public init(
         _ entity: Entity, _ inputs: [(encoding: FeatureEncoding, source: InputSource, owner: Owner)],
         in registry: inout TableRegistry
     ) {
@@ -48,7 +48,7 @@ public struct InputBlock: Sendable, Hashable {
     }
 
     /// `[entities, width]`
-    func gather<S: Scalar>(_ exchange: EmbeddingExchange<S>, _ batch: BoundBatch<S>, arena: Arena<S>) -> Matrix<S> {
+    public func gather<S: Scalar>(_ exchange: EmbeddingExchange<S>, _ batch: BoundBatch<S>, arena: Arena<S>) -> Matrix<S> {
         let x = arena.matrix(rowCount(batch), width)
         for slot in slots {
             exchange.gather(slot.occurrence, bag: slot.bag != nil, mean: slot.bag == .mean, into: x.columns(slot.columns))
@@ -57,7 +57,7 @@ public struct InputBlock: Sendable, Hashable {
     }
 
     /// Adds `dx` to the gradients of the tables whose owner passes `filter`.
-    func scatter<S: Scalar>(_ dx: Matrix<S>, _ exchange: EmbeddingExchange<S>, where filter: (Owner) -> Bool) {
+    public func scatter<S: Scalar>(_ dx: Matrix<S>, _ exchange: EmbeddingExchange<S>, where filter: (Owner) -> Bool) {
         for slot in slots where filter(exchange.owner(of: slot.occurrence)) {
             exchange.scatter(dx.columns(slot.columns), slot.occurrence, bag: slot.bag != nil, mean: slot.bag == .mean)
         }
