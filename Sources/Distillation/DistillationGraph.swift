@@ -210,7 +210,10 @@ public final class DistillationGraph<S: Scalar> {
     private func copy(_ values: [Float]) -> UnsafeMutablePointer<S> {
         let pointer = arena.allocate(values.count)
         if S.self == Float.self {
-            values.withUnsafeBytes { UnsafeMutableRawPointer(pointer).copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+            values.withUnsafeBytes { bytes in
+                guard let base = bytes.baseAddress else { return }
+                UnsafeMutableRawPointer(pointer).copyMemory(from: base, byteCount: bytes.count)
+            }
         } else {
             for i in values.indices { pointer[i] = S(values[i]) }
         }

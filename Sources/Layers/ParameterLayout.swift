@@ -48,16 +48,15 @@ public struct ParameterLayout: Sendable {
         return slot
     }
 
-    /// The buffer's initial values. Each parameter's depend only on `seed` and its name, so that the
-    /// student of every method starts from the same point.
-    public func initialValues(seed: UInt64) -> [Float] {
+    /// The buffer's initial values. Each parameter's depend only on `seed` and `key` of its name.
+    public func initialValues(seed: UInt64, key: (String) -> String = { $0 }) -> [Float] {
         var values = [Float](repeating: 0, count: count)
         for entry in entries {
             switch entry.initialiser {
             case .constant(let value):
                 for i in entry.slot.range { values[i] = Float(value) }
             case .uniform(let fanIn):
-                var generator = SplitMix64(seed: seed ^ stableHash(entry.name))
+                var generator = SplitMix64(seed: seed ^ stableHash(key(entry.name)))
                 let bound = 1 / Double(max(1, fanIn)).squareRoot()
                 for i in entry.slot.range {
                     values[i] = Float((Double(generator.next() >> 11) * 0x1p-53 * 2 - 1) * bound)

@@ -67,7 +67,7 @@ final class EmbeddingTable: Sendable {
     /// Element k is a function of (seed, name, k) alone: neither other tables nor threads matter.
     private func fillWithNormals(seed: UInt64) {
         guard spec.deviation > 0 else { return }
-        let tableSeed = Self.seed(seed, name: spec.name)
+        let tableSeed = Self.seed(seed, name: spec.initialisationKey)
         let block = 1 << 20
         let (base, count, deviation) = (UInt(bitPattern: values.base), spec.count, spec.deviation)
         DispatchQueue.concurrentPerform(iterations: (count + block - 1) / block) { index in

@@ -97,7 +97,7 @@ public final class EmbeddingExchange<S: Scalar> {
         for table in tables.indices { rowSets[table].reset(capacity: capacities[table]) }
         for (number, occurrence) in occurrences.enumerated() {
             guard let ids = ids(occurrence.source, regular, privileged) else { continue }
-            local[number] = ids.withUnsafeBufferPointer { rowSets[occurrence.table].add($0) }
+            local[number] = ids.withUnsafeBufferPointer { rowSets[occurrence.table].add(ids: $0) }
             bags[number] = offsets(occurrence.source, regular, privileged).map(copy)
         }
     }

@@ -1,0 +1,41 @@
+import Distillation
+import Evaluation
+import Foundation
+
+/// Turns finished steps into `TrainingProgress`: rates, mean losses and running AUCs.
+final class ProgressMeter {
+    private let totalSteps: Int
+    private let started = DispatchTime.now()
+    private let hasTeacher: Bool
+    private var doneBefore: Int
+    private var samples = 0
+    private var steps = 0
+    private var window = StepLosses()
+    private var studentAUC = StreamingAUCEstimate(window: 50_000)
+    private var teacherAUC = StreamingAUCEstimate(window: 50_000)
+
+    init(totalSteps: Int, doneBefore: Int, hasTeacher: Bool) {
+        self.totalSteps = totalSteps
+        self.doneBefore = doneBefore
+        self.hasTeacher = hasTeacher
+    }
+
+    var samplesSeen: Int { samples }
+    var seconds: Double { Double(DispatchTime.now().uptimeNanoseconds - started.uptimeNanoseconds) * 1e-9 }
+
+    func progress(_ step: FinishedStep, phase: Phase, epoch: Int) -> TrainingProgress {
+        samples += step.samples
+        steps += 1
+        if let student = step.student { studentAUC.add(probabilities: student, labels: step.labels) }
+        if let teacher = step.teacher { teacherAUC.add(probabilities: teacher, labels: step.labels) }
+        let weight = max(step.losses.weight, .leastNormalMagnitude)
+        return TrainingProgress(
+            phase: phase, epoch: epoch, step: doneBefore + steps, totalSteps: totalSteps, samples: samples,
+            samplesPerSecond: Double(samples) / max(seconds, 1e-9),
+            studentLoss: phase.trainsStudent ? step.losses.student / weight : nil,
+            teacherLoss: hasTeacher ? step.losses.teacher / weight : nil,
+            distillationLoss: hasTeacher && phase.trainsStudent ? step.losses.distillation / weight : nil,
+            studentAUC: studentAUC.value, teacherAUC: hasTeacher ? teacherAUC.value : nil,
+            learningRate: Double(step.plan.learningRate), lambda: step.plan.lambda)
+    }
+}

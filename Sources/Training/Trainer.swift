@@ -1,0 +1,234 @@
+import Distillation
+import Evaluation
+import Foundation
+import Logs
+import Parameters
+import Schema
+import Synchronization
+
+/// The encoded logs of a run.
+public struct RunData {
+    public var train: any BatchSource
+    /// Rows of the training split, for schedules and progress.
+    public var trainRows: Int
+    public var validation: (any BatchSource)?
+    public var test: (any BatchSource)?
+
+    public init(
+        train: any BatchSource, trainRows: Int, validation: (any BatchSource)? = nil, test: (any BatchSource)? = nil
+    ) {
+        self.train = train
+        self.trainRows = trainRows
+        self.validation = validation
+        self.test = test
+    }
+}
+
+/// Algorithm 1: trains student and teacher of a plan, in the manner it says, with checkpoints.
+///
+/// One trainer runs once, from one thread; `stop()` may be called from any.
+public final class Trainer {
+    private let run: RunConfiguration
+    private let plan: DistillationPlan
+    private let data: RunData
+    private let folder: RunFolder
+    private let runHash: String
+    private let schedule: Schedule
+    private let server: LocalParameterServer
+    private let pool: WorkerPool
+    private let workers: [Worker]
+    private let onEvent: (TrainingEvent) -> Void
+    private let stopRequested = StopFlag()
+    private var position = Position()
+    private var lastCheckpoint: String?
+
+    /// - Parameter onEvent: called on the training threads, one call at a time.
+    public init(
+        _ run: RunConfiguration, tableRows: [String: Int], data: RunData, folder: RunFolder, runHash: String,
+        onEvent: @escaping (TrainingEvent) -> Void
+    ) {
+        self.run = run
+        self.data = data
+        self.folder = folder
+        self.runHash = runHash
+        self.onEvent = onEvent
+        plan = DistillationPlan(run, tableRows: tableRows)
+        let stepsPerEpoch = (data.trainRows + run.training.batchSize - 1) / run.training.batchSize
+        schedule = Schedule(run, hasTeacher: plan.hasTeacher, stepsPerEpoch: stepsPerEpoch)
+        let server = makeParameterServer(run, plan: plan)
+        self.server = server
+        pool = WorkerPool(count: run.training.workers)
+        workers = (0..<run.training.workers).map { [plan] _ in Worker(plan: plan, server: server) }
+    }
+
+    /// Asks the run to write a checkpoint after the steps in flight and come back.
+    public func stop() { stopRequested.raise() }
+
+    /// A handle for signal handlers and other threads.
+    public var stopFlag: StopFlag { stopRequested }
+
+    /// Trains to the end, or until asked to stop.
+    public func train(resume: Bool) throws -> TrainingOutcome {
+        if resume {
+            position = try folder.checkpoints.readLatest(into: server, runHash: runHash)
+            lastCheckpoint = folder.checkpoints.list().first
+        }
+        let done = position.phase * schedule.stepsPerPhase + position.step
+        onEvent(.started(totalSteps: schedule.totalSteps, samples: data.trainRows, resumedAt: done))
+        let meter = ProgressMeter(totalSteps: schedule.totalSteps, doneBefore: done, hasTeacher: plan.hasTeacher)
+        while !position.finished {
+            try trainEpoch(meter)
+            if stopRequested.isRaised {
+                return .interrupted(checkpoint: try checkpoint())
+            }
+        }
+        let seconds = meter.seconds
+        if resume && meter.samplesSeen == 0 { lastCheckpoint = folder.checkpoints.list().first }
+        return .finished(try summarise(meter, seconds: seconds))
+    }
+
+    // MARK: Steps
+
+    private func trainEpoch(_ meter: ProgressMeter) throws {
+        let phase = schedule.phases[position.phase]
+        try data.train.seek(epoch: position.epoch, batches: position.batch)
+        let loop: any TrainingLoop =
+            run.training.synchronous
+            ? SynchronousLoop(pool: pool, workers: workers, server: server, sides: run.schema.regular.map(\.side))
+            : AsynchronousLoop(pool: pool, workers: workers)
+        var epochEnded = false
+        while !epochEnded, !stopRequested.isRaised {
+            let outcome = try runSegment(loop, phase: phase, meter)
+            position.batch += outcome.batches
+            position.step += outcome.batches
+            epochEnded = outcome.epochEnded
+            if !epochEnded, outcome.batches > 0 { try atBarrier() }
+        }
+        guard epochEnded else { return }
+        position.batch = 0
+        position.epoch += 1
+        if position.epoch == run.training.epochs {
+            position.epoch = 0
+            position.step = 0
+            position.phase += 1
+            position.finished = position.phase == schedule.phases.count
+        }
+        if position.finished {
+            position.phase = schedule.phases.count - 1
+            position.step = schedule.stepsPerPhase
+        }
+        if position.finished || run.training.checkpointEvery > 0 { _ = try checkpoint() }
+        if !position.finished { try evaluateValidation() }
+    }
+
+    private func runSegment(_ loop: any TrainingLoop, phase: Phase, _ meter: ProgressMeter) throws -> SegmentOutcome {
+        let schedule = schedule
+        let reporter = UncheckedReference(StepReporter(meter: meter, phase: phase, epoch: position.epoch, onEvent))
+        let stop = stopRequested
+        let segment = Segment(
+            source: data.train, phase: phase, firstStep: position.step, firstBatch: position.batch,
+            epoch: position.epoch, limit: stepsToNextBarrier(),
+            plan: { step in
+                StepPlan(
+                    lambda: schedule.lambda(phase: phase, step: step),
+                    learningRate: Float(schedule.learningRate(step: step)))
+            },
+            onStep: { reporter.value.report($0) }, shouldStop: { stop.isRaised })
+        do {
+            return try loop.run(segment)
+        } catch let bad as NotFinite {
+            throw TrainingError.notFinite(
+                tensor: bad.tensor, value: bad.value, step: bad.step, epoch: position.epoch, batch: bad.batch,
+                checkpoint: lastCheckpoint)
+        }
+    }
+
+    private func stepsToNextBarrier() -> Int {
+        [run.training.checkpointEvery, run.evaluation.everySteps].filter { $0 > 0 }
+            .map { $0 - position.step % $0 }.min() ?? .max
+    }
+
+    private func atBarrier() throws {
+        func isDue(_ every: Int) -> Bool { every > 0 && position.step % every == 0 }
+        if isDue(run.training.checkpointEvery) { _ = try checkpoint() }
+        if isDue(run.evaluation.everySteps) { try evaluateValidation() }
+    }
+
+    private func checkpoint() throws -> String {
+        let step = position.phase * schedule.stepsPerPhase + position.step
+        let path = try folder.checkpoints.write(
+            server, position, step: step, runHash: runHash, keep: run.training.keepCheckpoints)
+        lastCheckpoint = path
+        onEvent(.checkpoint(path: path, step: step))
+        return path
+    }
+
+    // MARK: Evaluation
+
+    private func evaluateValidation() throws {
+        guard let validation = data.validation else { return }
+        let report = try evaluate(validation, split: "validation", resamples: 0)
+        onEvent(.evaluated(report, step: position.phase * schedule.stepsPerPhase + position.step))
+    }
+
+    private func evaluate(_ source: any BatchSource, split: String, resamples: Int) throws -> SplitReport {
+        let scorer = Scorer(pool: pool, workers: workers, hasTeacher: plan.hasTeacher)
+        return try scorer.score(source, teacher: true).report(run, split: split, resamples: resamples)
+    }
+
+    private func summarise(_ meter: ProgressMeter, seconds: Double) throws -> RunSummary {
+        var summary = RunSummary(
+            name: run.name, task: run.task, method: run.distillation.method, seed: run.seed, runHash: runHash,
+            steps: schedule.totalSteps, samples: meter.samplesSeen, trainingSeconds: seconds,
+            samplesPerSecond: Double(meter.samplesSeen) / max(seconds, 1e-9))
+        summary.validation = try data.validation.map {
+            try evaluate($0, split: "validation", resamples: run.evaluation.resamples)
+        }
+        summary.test = try data.test.map { try evaluate($0, split: "test", resamples: run.evaluation.resamples) }
+        for report in [summary.validation, summary.test].compactMap({ $0 }) {
+            onEvent(.evaluated(report, step: schedule.totalSteps))
+        }
+        try folder.write(summary)
+        return summary
+    }
+}
+
+extension Scores {
+    /// Metrics with intervals of the split these are scores of.
+    public func report(_ run: RunConfiguration, split: String, resamples: Int) throws -> SplitReport {
+        let bootstrap = Bootstrap(resamples: resamples, confidence: run.evaluation.confidence, seed: run.seed)
+        func report(_ samples: ScoredSamples, _ who: String) -> EvaluationReport {
+            EvaluationReport(
+                of: samples, named: "\(split), \(who)",
+                labelKind: run.schema.labels[0].kind == .binary ? .binary : .continuous, bootstrap: bootstrap)
+        }
+        return SplitReport(
+            split: split, student: report(try studentSamples(), "student"),
+            teacher: try teacherSamples().map { report($0, "teacher") })
+    }
+}
+
+/// A flag that any thread, and a signal handler, may raise.
+public final class StopFlag: Sendable {
+    private let raised = Atomic<Bool>(false)
+    public init() {}
+    public func raise() { raised.store(true, ordering: .relaxed) }
+    public var isRaised: Bool { raised.load(ordering: .relaxed) }
+}
+
+/// Reports steps; loops call it one step at a time.
+private final class StepReporter {
+    private let meter: ProgressMeter
+    private let phase: Phase
+    private let epoch: Int
+    private let onEvent: (TrainingEvent) -> Void
+
+    init(meter: ProgressMeter, phase: Phase, epoch: Int, _ onEvent: @escaping (TrainingEvent) -> Void) {
+        self.meter = meter
+        self.phase = phase
+        self.epoch = epoch
+        self.onEvent = onEvent
+    }
+
+    func report(_ step: FinishedStep) { onEvent(.step(meter.progress(step, phase: phase, epoch: epoch))) }
+}

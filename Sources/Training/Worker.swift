@@ -1,0 +1,114 @@
+import Distillation
+import Kernels
+import Layers
+import Logs
+import Parameters
+import Rankers
+
+/// One worker of the parameter server system: pulls what a batch needs, computes, pushes gradients.
+/// "All parameters are stored in the servers and most computation is executed in the workers" (section 4).
+///
+/// Belongs to one thread at a time.
+final class Worker: @unchecked Sendable {
+    // Unchecked: the pool hands each worker to one thread.
+    let graph: DistillationGraph<Float>
+    private let server: any ParameterServer
+    private let weights: UnsafeMutablePointer<Float>
+    let gradients: UnsafeMutablePointer<Float>
+    private let statistics: [ParameterSlot]
+
+    init(plan: DistillationPlan, server: any ParameterServer) {
+        graph = DistillationGraph(plan)
+        self.server = server
+        let count = max(1, graph.layout.count)
+        weights = .allocate(capacity: count)
+        weights.initialize(repeating: 0, count: count)
+        gradients = .allocate(capacity: count)
+        gradients.initialize(repeating: 0, count: count)
+        statistics = graph.layout.entries.filter { $0.kind == .statistic }.map(\.slot)
+    }
+
+    deinit {
+        weights.deallocate()
+        gradients.deallocate()
+    }
+
+    /// Forward and backward; gradients are left in `gradients` and `graph.exchange`.
+    ///
+    /// - Parameter share: this worker's share of the step's samples. Gradients of shares add up by
+    ///   themselves (the loss scale is that of the whole step); batch statistics need the factor.
+    func compute(_ batch: Batch, options: StepOptions, share: Float = 1) -> StepLosses {
+        graph.bind(batch)
+        pull()
+        gradients.update(repeating: 0, count: graph.layout.count)
+        let losses = graph.train(batch.targets, options: options, weights: weights, gradients: gradients)
+        if share != 1 {
+            for slot in statistics {
+                for i in slot.range { gradients[i] *= share }
+            }
+        }
+        return losses
+    }
+
+    /// Sends every gradient of these owners' parameters to the server.
+    func push(owners: Set<Owner>, learningRate: Float) {
+        for (index, table) in graph.exchange.tables.enumerated() where owners.contains(table.owner) {
+            let rows = graph.exchange.rows(index)
+            guard !rows.isEmpty else { continue }
+            server.pushRows(
+                table: index, rows: rows, gradients: graph.exchange.gradients(index).base, learningRate: learningRate)
+        }
+        server.pushDense(gradients, ranges: graph.layout.ranges(of: owners), learningRate: learningRate)
+    }
+
+    /// Student (and teacher) probabilities of a batch.
+    func predict(_ batch: Batch, teacher: Bool) -> (student: [Float], teacher: [Float]?) {
+        graph.bind(batch)
+        pull()
+        graph.predict(weights: weights, teacher: teacher)
+        return (probabilities(graph.studentLogits, count: batch.count)!, probabilities(graph.teacherLogits, count: batch.count))
+    }
+
+    /// sigmoid of logits of the last forward pass.
+    func probabilities(_ logits: UnsafeMutablePointer<Float>?, count: Int) -> [Float]? {
+        logits.map { logits in
+            [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+                Float.sigmoid(logits, inverseTemperature: 1, into: buffer.baseAddress!, count: count)
+                initialized = count
+            }
+        }
+    }
+
+    /// The first tensor that holds a NaN or an infinity, if any.
+    func nonFiniteTensor(_ losses: StepLosses) -> (name: String, value: Double)? {
+        if !losses.isFinite {
+            let named = [
+                ("the student's loss", losses.student), ("the distillation loss", losses.distillation),
+                ("the teacher's loss", losses.teacher),
+            ]
+            if let bad = named.first(where: { !$0.1.isFinite }) { return bad }
+            return ("an auxiliary task's loss", losses.auxiliary.first { !$0.isFinite } ?? .nan)
+        }
+        if !Float.sumOfSquares(gradients, count: graph.layout.count).isFinite {
+            for entry in graph.layout.entries {
+                let sum = Float.sumOfSquares(gradients + entry.slot.offset, count: entry.slot.count)
+                if !sum.isFinite { return ("the gradient of \(entry.name)", sum) }
+            }
+        }
+        for (index, table) in graph.exchange.tables.enumerated() {
+            let gradient = graph.exchange.gradients(index)
+            let sum = Float.sumOfSquares(gradient.base, count: gradient.count)
+            if !sum.isFinite { return ("the gradient of table \(table.name)", sum) }
+        }
+        return nil
+    }
+
+    private func pull() {
+        server.pullDense(into: weights)
+        for index in graph.exchange.tables.indices {
+            let rows = graph.exchange.rows(index)
+            guard !rows.isEmpty else { continue }
+            server.pullRows(table: index, rows: rows, into: graph.exchange.values(index).base)
+        }
+    }
+}
