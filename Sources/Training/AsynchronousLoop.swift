@@ -23,13 +23,13 @@ struct AsynchronousLoop: TrainingLoop {
                         throw NotFinite(tensor: bad.name, value: bad.value, step: step, batch: feed.firstBatch + number)
                     }
                     worker.push(owners: feed.phase.owners, learningRate: plan.learningRate)
-                    let scores = worker.stepProbabilities(count: batch.count, phase: feed.phase)
+                    let logits = worker.stepLogits(count: batch.count, phase: feed.phase)
                     reports.withLock { _ in
                         feed.onStep(
                             FinishedStep(
                                 step: step, batch: feed.firstBatch + number, plan: plan, samples: batch.count,
-                                losses: losses, labels: batch.targets.labels[0], student: scores.student,
-                                teacher: scores.teacher))
+                                losses: losses, labels: batch.targets.labels[0], student: logits.student,
+                                teacher: logits.teacher))
                     }
                 }
             } catch {

@@ -11,8 +11,8 @@ final class ProgressMeter {
     private var samples = 0
     private var steps = 0
     private var window = StepLosses()
-    private var studentAUC = StreamingAUCEstimate(window: 50_000)
-    private var teacherAUC = StreamingAUCEstimate(window: 50_000)
+    private var studentAUC = StreamingAUCEstimate(halfLifeSamples: 50_000)
+    private var teacherAUC = StreamingAUCEstimate(halfLifeSamples: 50_000)
 
     init(totalSteps: Int, doneBefore: Int, hasTeacher: Bool) {
         self.totalSteps = totalSteps
@@ -26,8 +26,8 @@ final class ProgressMeter {
     func progress(_ step: FinishedStep, phase: Phase, epoch: Int) -> TrainingProgress {
         samples += step.samples
         steps += 1
-        if let student = step.student { studentAUC.add(probabilities: student, labels: step.labels) }
-        if let teacher = step.teacher { teacherAUC.add(probabilities: teacher, labels: step.labels) }
+        if let student = step.student { studentAUC.add(logits: student, labels: step.labels) }
+        if let teacher = step.teacher { teacherAUC.add(logits: teacher, labels: step.labels) }
         let weight = max(step.losses.weight, .leastNormalMagnitude)
         return TrainingProgress(
             phase: phase, epoch: epoch, step: doneBefore + steps, totalSteps: totalSteps, samples: samples,

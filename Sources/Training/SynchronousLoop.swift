@@ -58,11 +58,11 @@ final class SynchronousLoop: TrainingLoop {
             }
         }
         try push(shares: shares.count, owners: phase.owners, learningRate: plan.learningRate)
-        let scores = workers[0].stepProbabilities(count: shares[0].count, phase: phase)
+        let logits = workers[0].stepLogits(count: shares[0].count, phase: phase)
         segment.onStep(
             FinishedStep(
                 step: step, batch: segment.firstBatch + number, plan: plan, samples: batch.count, losses: losses,
-                labels: shares[0].targets.labels[0], student: scores.student, teacher: scores.teacher))
+                labels: shares[0].targets.labels[0], student: logits.student, teacher: logits.teacher))
     }
 
     /// Sums the shares' gradients and pushes them: dense ones on the first worker, tables dealt out to all.

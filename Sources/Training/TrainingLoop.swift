@@ -16,7 +16,7 @@ struct FinishedStep {
     var plan: StepPlan
     var samples: Int
     var losses: StepLosses
-    /// Main label and probabilities of (some of) the step's samples.
+    /// Main label and logits of (some of) the step's samples, before the step was learnt from.
     var labels: [Float]
     var student: [Float]?
     var teacher: [Float]?
@@ -70,12 +70,12 @@ extension Worker {
             lossScale: totalWeight > 0 ? 1 / totalWeight : 0)
     }
 
-    /// Probabilities of the step just computed.
-    func stepProbabilities(count: Int, phase: Phase) -> (student: [Float]?, teacher: [Float]?) {
-        (
-            phase.trainsStudent ? probabilities(graph.studentLogits, count: count) : nil,
-            probabilities(graph.teacherLogits, count: count)
-        )
+    /// Logits of the step just computed.
+    func stepLogits(count: Int, phase: Phase) -> (student: [Float]?, teacher: [Float]?) {
+        func copy(_ logits: UnsafeMutablePointer<Float>?) -> [Float]? {
+            logits.map { Array(UnsafeBufferPointer(start: $0, count: count)) }
+        }
+        return (phase.trainsStudent ? copy(graph.studentLogits) : nil, copy(graph.teacherLogits))
     }
 }
 
