@@ -6,7 +6,9 @@ let package = Package(
     name: "hindsight",
     products: [
         .executable(name: "hindsight", targets: ["hindsight"]),
-        .library(name: "Hindsight", targets: ["Training", "Evaluation"]),
+        .library(
+            name: "Hindsight",
+            targets: ["Schema", "Logs", "Layers", "Rankers", "Distillation", "Parameters", "Training", "Evaluation"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

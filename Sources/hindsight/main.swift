@@ -1,1 +1,1 @@
-print("hindsight")
+print("x")
