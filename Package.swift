@@ -49,7 +49,8 @@ let package = Package(
         .testTarget(
             name: "LayersTests", dependencies: ["Layers"], resources: [.copy("Goldens")]),
         .testTarget(name: "DistillationTests", dependencies: ["Distillation"]),
-        .testTarget(name: "ParametersTests", dependencies: ["Parameters"]),
+        .testTarget(
+            name: "ParametersTests", dependencies: ["Parameters"], resources: [.copy("Goldens")]),
         .testTarget(name: "TrainingTests", dependencies: ["Training"]),
         .testTarget(name: "CommandLineTests", dependencies: ["Training"]),
     ]
