@@ -130,18 +130,24 @@ public enum LabelKind: String, Sendable, Codable, CaseIterable {
     case binary, continuous
 }
 
+/// What a sample is trained towards.
 public struct Label: Sendable, Codable, Equatable {
     public var name: String
     public var column: String
     public var kind: LabelKind
     /// MTL: the weight of this task's loss. The first label of a schema is the main task, weight 1.
     public var weight: Double
+    /// A column of text: this value is 1 and any other is 0. nil: a column of numbers or truth values.
+    public var positive: String?
 
-    public init(name: String, column: String? = nil, kind: LabelKind = .binary, weight: Double = 1) {
+    public init(
+        name: String, column: String? = nil, kind: LabelKind = .binary, weight: Double = 1, positive: String? = nil
+    ) {
         self.name = name
         self.column = column ?? name
         self.kind = kind
         self.weight = weight
+        self.positive = positive
     }
 }
 

@@ -11,6 +11,25 @@ public struct RunConfiguration: Sendable, Codable, Equatable {
     public var evaluation: EvaluationConfiguration
     /// Where checkpoints, metrics and event files go.
     public var output: String
+
+    public init(
+        name: String, task: RankingTask, seed: UInt64 = 1, logs: LogsConfiguration, schema: FeatureSchema,
+        networks: NetworkConfiguration = NetworkConfiguration(),
+        distillation: DistillationConfiguration = DistillationConfiguration(),
+        training: TrainingConfiguration = TrainingConfiguration(),
+        evaluation: EvaluationConfiguration = EvaluationConfiguration(), output: String? = nil
+    ) {
+        self.name = name
+        self.task = task
+        self.seed = seed
+        self.logs = logs
+        self.schema = schema
+        self.networks = networks
+        self.distillation = distillation
+        self.training = training
+        self.evaluation = evaluation
+        self.output = output ?? "runs/\(name)"
+    }
 }
 
 /// The paper's two tasks; they differ in the student's network and in the defaults.
