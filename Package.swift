@@ -46,7 +46,8 @@ let package = Package(
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
         .testTarget(
             name: "LayersTests", dependencies: ["Layers"], resources: [.copy("Goldens")]),
-        .testTarget(name: "ParametersTests", dependencies: ["Parameters"]),
+        .testTarget(
+            name: "ParametersTests", dependencies: ["Parameters"], resources: [.copy("Goldens")]),
         .testTarget(name: "TrainingTests", dependencies: ["Training"]),
         .testTarget(name: "CommandLineTests", dependencies: ["Training"]),
     ]

@@ -1,0 +1,50 @@
+import Foundation
+
+/// Floats that are zero until written, straight from the kernel: pages never touched cost nothing. The
+/// owner does the locking.
+final class ZeroedMemory: @unchecked Sendable {
+    // SAFETY: the mapping lives as long as this object; whoever touches it holds the lock that guards it.
+    let base: UnsafeMutablePointer<Float>
+    let count: Int
+    private let byteCount: Int
+
+    init(count: Int) {
+        self.count = count
+        byteCount = max(count, 1) * MemoryLayout<Float>.stride
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+        guard let raw = mmap(nil, byteCount, PROT_READ | PROT_WRITE, Int32(flags), -1, 0), raw != MAP_FAILED else {
+            fatalError("no address space for \(byteCount) bytes of parameters: \(String(cString: strerror(errno)))")
+        }
+        base = raw.bindMemory(to: Float.self, capacity: count)
+    }
+
+    deinit { munmap(base, byteCount) }
+
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count * MemoryLayout<Float>.stride) }
+
+    /// Asks for huge pages, for memory that will be filled whole and then read at random places.
+    func preferHugePages() {
+        #if os(Linux)
+        madvise(base, byteCount, Int32(MADV_HUGEPAGE))
+        #endif
+    }
+
+    func bytes(of range: Range<Int>) -> UnsafeRawBufferPointer {
+        let stride = MemoryLayout<Float>.stride
+        return UnsafeRawBufferPointer(rebasing: bytes[range.lowerBound * stride..<range.upperBound * stride])
+    }
+
+    /// Copies floats in, aligned or not, leaving pages alone that already hold them: pages that are zero on
+    /// both sides go on costing nothing.
+    func load(_ source: UnsafeRawBufferPointer, at offset: Int) {
+        let target = UnsafeMutableRawPointer(base + offset)
+        precondition(offset * MemoryLayout<Float>.stride + source.count <= byteCount, "ZeroedMemory: too many bytes")
+        let page = 4096
+        for start in stride(from: 0, to: source.count, by: page) {
+            let bytes = min(page, source.count - start)
+            if memcmp(target + start, source.baseAddress! + start, bytes) != 0 {
+                memcpy(target + start, source.baseAddress! + start, bytes)
+            }
+        }
+    }
+}
