@@ -9,9 +9,9 @@ struct Goldens: Decodable {
         let predictions, labels: [Float]
         let weights: [Float]?
         let groups: [UInt64]
-        let auc, log_loss, normalised_entropy, pcoc, ece, rmse: Double
+        let auc, logLoss, normalisedEntropy, pcoc, ece, rmse: Double
         let gauc: Double?
-        let gauc_counted_groups, gauc_skipped_groups: Int
+        let gaucCountedGroups, gaucSkippedGroups: Int
 
         var testDescription: String { name }
 
@@ -26,23 +26,25 @@ struct Goldens: Decodable {
     }
 
     struct Quantile: Decodable {
-        let probability, degrees_of_freedom, quantile: Double
+        let probability, degreesOfFreedom, quantile: Double
     }
 
     struct Seeds: Decodable {
         let baseline, candidate: [Double]
-        let mean, standard_deviation, difference, t, p_value: Double
-        let interval, difference_interval: [Double]
+        let mean, standardDeviation, difference, t, pValue: Double
+        let interval, differenceInterval: [Double]
     }
 
     let cases: [Case]
     let regression: Regression
-    let student_t: [Quantile]
+    let studentT: [Quantile]
     let seeds: Seeds
 
     static let shared: Goldens = {
         let url = Bundle.module.resourceURL!.appendingPathComponent("Goldens/metrics.json")
-        return try! JSONDecoder().decode(Goldens.self, from: Data(contentsOf: url))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try! decoder.decode(Goldens.self, from: Data(contentsOf: url))
     }()
 }
 
