@@ -45,7 +45,8 @@ let package = Package(
         .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
         .testTarget(name: "SchemaTests", dependencies: ["Schema"]),
         .testTarget(name: "LogsTests", dependencies: ["Logs"]),
-        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
+        .testTarget(
+            name: "EvaluationTests", dependencies: ["Evaluation"], resources: [.copy("Goldens")]),
         .testTarget(
             name: "LayersTests", dependencies: ["Layers"], resources: [.copy("Goldens")]),
         .testTarget(name: "DistillationTests", dependencies: ["Distillation"]),
