@@ -77,6 +77,16 @@ struct NormalizationTests {
                     return v > 0 ? v : Double(slope) * v
                 })
             y.expectAgreement(tolerance: 5e-6)
+            var values = x.values.makeIterator()
+            let inPlace = Twins(rows, columns) { Float(values.next()!) }
+            Float.normalizeLeaky(
+                inPlace.float, mean: mean.f, rstd: rstd.f, gamma: gamma.f, beta: beta.f, slope: slope,
+                into: inPlace.float)
+            Double.normalizeLeaky(
+                inPlace.double, mean: mean.d, rstd: rstd.d, gamma: gamma.d, beta: beta.d, slope: Double(slope),
+                into: inPlace.double)
+            inPlace.expectDouble(y.values, "in place")
+            inPlace.expectAgreement(tolerance: 5e-6, "in place")
             // Where the twins disagree on the sign of y, one of them is at the kink: keep them together.
             for r in 0..<rows { for c in 0..<columns { y.float[r, c] = Float(y.double[r, c]) } }
             let total = w.map { $0.values.reduce(0, +) } ?? Double(rows)
