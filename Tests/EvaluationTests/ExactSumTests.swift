@@ -41,6 +41,14 @@ struct ExactSumTests {
         #expect(state.value == Double(exact))
     }
 
+    @Test("Many equal numbers that fill a chunk's spare bits as fast as can be do not overflow it")
+    func carries() {
+        // Exponent field 1023 is 31 modulo 32, so nearly the whole mantissa lands in the upper chunk.
+        let almostTwo = 0x1.fffffffffffffp0
+        #expect(sum(Array(repeating: almostTwo, count: 100_000)).value == 200_000 - 100_000 * 0x1p-52)
+        #expect(sum(Array(repeating: -almostTwo, count: 100_000)).value == -200_000 + 100_000 * 0x1p-52)
+    }
+
     @Test("Neither order nor merging changes the state")
     func order() {
         var random = TestRandom(seed: 4)

@@ -124,7 +124,7 @@ struct TensorBoardTests {
     @Test(
         "TensorBoard reads back what was written",
         .enabled(
-            if: Python.withTensorBoard != nil,
+            if: TensorBoardPython.withTensorBoard != nil,
             "no python with tensorboard: set HINDSIGHT_PYTHON or make .deps/venv"))
     func readBack() throws {
         let (folder, recorder) = (try Folder(), Recorder())
@@ -148,7 +148,8 @@ struct TensorBoardTests {
             for tag in ["loss/student", "auc/student"]:
                 for e in events.Scalars(tag): print(tag, e.step, repr(float(e.value)), e.wall_time)
             """
-        let output = try Python.run(try #require(Python.withTensorBoard), script, folder.path)
+        let output = try TensorBoardPython.run(
+            try #require(TensorBoardPython.withTensorBoard), script, folder.path)
         let lines = output.split(separator: "\n").map(String.init)
         #expect(lines.first == "['auc/student', 'loss/student']")
         #expect(lines.count == 1 + 2 * 500)
@@ -165,7 +166,7 @@ struct TensorBoardTests {
 }
 
 /// A python that has tensorboard, for reading back what we wrote.
-enum Python {
+enum TensorBoardPython {
     static let withTensorBoard: String? = {
         let candidates = [ProcessInfo.processInfo.environment["HINDSIGHT_PYTHON"], ".deps/venv/bin/python"]
         return candidates.compactMap { $0 }.first { path in

@@ -45,7 +45,7 @@ struct ProtobufWriter {
 
     mutating func double(field: UInt64, _ value: Double) {
         base128(field << 3 | 1)
-        littleEndian(value.bitPattern, to: &encoded)
+        encoded.appendLittleEndian(value.bitPattern)
     }
 
     mutating func bytes(field: UInt64, _ value: [UInt8]) {
@@ -56,7 +56,7 @@ struct ProtobufWriter {
 
     mutating func float(field: UInt64, _ value: Float) {
         base128(field << 3 | 5)
-        littleEndian(value.bitPattern, to: &encoded)
+        encoded.appendLittleEndian(value.bitPattern)
     }
 
     private mutating func base128(_ value: UInt64) {
@@ -69,6 +69,8 @@ struct ProtobufWriter {
     }
 }
 
-func littleEndian(_ value: some FixedWidthInteger, to bytes: inout [UInt8]) {
-    withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+extension [UInt8] {
+    mutating func appendLittleEndian(_ value: some FixedWidthInteger) {
+        Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
+    }
 }

@@ -2,11 +2,11 @@
 enum TFRecord {
     static func append(_ payload: [UInt8], to file: inout [UInt8]) {
         var length: [UInt8] = []
-        littleEndian(UInt64(payload.count), to: &length)
+        length.appendLittleEndian(UInt64(payload.count))
         file += length
-        littleEndian(maskedChecksum(length), to: &file)
+        file.appendLittleEndian(maskedChecksum(length))
         file += payload
-        littleEndian(maskedChecksum(payload), to: &file)
+        file.appendLittleEndian(maskedChecksum(payload))
     }
 
     /// CRC-32C, turned and shifted so that a record inside a record does not check itself.
