@@ -103,5 +103,5 @@ struct SchemaColumns: Sendable {
 
 extension Label {
     /// The text that counts as 1 in a column of texts.
-    var positiveText: String? { nil }
+    var positiveText: String? { positive }
 }
