@@ -79,7 +79,9 @@ std::shared_ptr<arrow::DataType> readable(const std::shared_ptr<arrow::DataType>
 
 class Readable : public RecordBatchReader {
 public:
-    explicit Readable(std::shared_ptr<RecordBatchReader> inner) : inner_(std::move(inner)) {
+    // `untrusted`: batches are views of the file's own bytes, which must be checked before anyone follows an offset.
+    Readable(std::shared_ptr<RecordBatchReader> inner, bool untrusted)
+        : inner_(std::move(inner)), untrusted_(untrusted) {
         arrow::FieldVector fields;
         for (const auto &field : inner_->schema()->fields()) {
             auto type = readable(field->type());
@@ -94,7 +96,9 @@ public:
 
     Status ReadNext(std::shared_ptr<RecordBatch> *out) override {
         ARROW_RETURN_NOT_OK(inner_->ReadNext(out));
-        if (*out == nullptr || !any_) return Status::OK();
+        if (*out == nullptr) return Status::OK();
+        if (untrusted_) ARROW_RETURN_NOT_OK((*out)->ValidateFull());
+        if (!any_) return Status::OK();
         auto columns = (*out)->columns();
         for (size_t i = 0; i < columns.size(); ++i) {
             if (!changed_[i]) continue;
@@ -104,6 +108,16 @@ public:
                 ARROW_ASSIGN_OR_RAISE(auto decoded, arrow::compute::RunEndDecode(columns[i]));
                 columns[i] = decoded.make_array();
             }
+            // Arrow 26 casts sliced list views to lists with wrong offsets.
+            if (columns[i]->type_id() == arrow::Type::LIST_VIEW) {
+                const auto &views = static_cast<const arrow::ListViewArray &>(*columns[i]);
+                ARROW_ASSIGN_OR_RAISE(columns[i], arrow::ListArray::FromListView(views, arrow::default_memory_pool()));
+            } else if (columns[i]->type_id() == arrow::Type::LARGE_LIST_VIEW) {
+                const auto &views = static_cast<const arrow::LargeListViewArray &>(*columns[i]);
+                ARROW_ASSIGN_OR_RAISE(
+                    columns[i], arrow::LargeListArray::FromListView(views, arrow::default_memory_pool()));
+            }
+            if (columns[i]->type()->Equals(*schema_->field(i)->type())) continue;
             ARROW_ASSIGN_OR_RAISE(columns[i], arrow::compute::Cast(*columns[i], schema_->field(i)->type()));
         }
         *out = RecordBatch::Make(schema_, (*out)->num_rows(), std::move(columns));
@@ -115,6 +129,7 @@ private:
     std::shared_ptr<arrow::Schema> schema_;
     std::vector<bool> changed_;
     bool any_ = false;
+    bool untrusted_;
 };
 
 // Keeps some columns of a reader that cannot do so itself (IPC streams).
@@ -345,7 +360,8 @@ int32_t bridge_open(
     char **error) {
     return guarded(error, [&]() -> Status {
         ARROW_ASSIGN_OR_RAISE(auto reader, open_any(path, *options, first_row));
-        return arrow::ExportRecordBatchReader(std::make_shared<Readable>(reader), stream);
+        const bool untrusted = options->format == HINDSIGHT_ARROW_IPC;
+        return arrow::ExportRecordBatchReader(std::make_shared<Readable>(reader, untrusted), stream);
     });
 }
 

@@ -33,16 +33,17 @@ struct BadInputTests {
         }
     }
 
-    @Test("damaged Parquet pages are an error or other rows, never a crash")
-    func damaged() throws {
-        try SampleLogs.write(SampleLogs.rows(300), to: folder.path("a.parquet"))
-        let whole = try Data(contentsOf: URL(fileURLWithPath: folder.path("a.parquet")))
-        for seed in 0..<20 {
+    @Test("damaged files are an error or other rows, never a crash", arguments: ["parquet", "arrow"])
+    func damaged(format: String) throws {
+        try SampleLogs.write(SampleLogs.rows(300), to: folder.path("a.\(format)"))
+        let whole = try Data(contentsOf: URL(fileURLWithPath: folder.path("a.\(format)")))
+        for seed in 0..<60 {
             var generator = SeededGenerator(seed: UInt64(seed))
             var bytes = whole
             for _ in 0..<10 { bytes[Int.random(in: 4..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator) }
-            try bytes.write(to: URL(fileURLWithPath: folder.path("b.parquet")))
-            _ = try? dataset(folder, train: ["b.parquet"]).fitEncoder()
+            try bytes.write(to: URL(fileURLWithPath: folder.path("b.\(format)")))
+            guard let data = try? dataset(folder, train: ["b.\(format)"]), let encoder = try? data.fitEncoder() else { continue }
+            _ = try? data.batches(.train, encoder: encoder, batchSize: 64, shuffle: true).all()
         }
     }
 
