@@ -14,3 +14,12 @@ public protocol BatchProvider: Sendable {
 }
 
 extension Dataset: BatchProvider {}
+
+extension BatchProvider {
+    /// Throws `emptySplit` when a split that shall be used has no rows.
+    public func requireRows(_ split: Split) throws {
+        guard try rowCount(split) > 0 else {
+            throw LogsError(.emptySplit, detail: "the \(split.rawValue) split is empty")
+        }
+    }
+}

@@ -110,7 +110,7 @@ public struct NetworkConfiguration: Sendable, Codable, Equatable {
     public var multiTaskShared: Int = 512
     public var multiTaskHead: [Int] = [256, 128]
     public var batchNorm = true
-    public var batchNormMomentum: Double = 0.01
+    public var batchNormMomentum: Double = 0.1
     public var leakySlope: Double = 0.01
     /// Standard deviation of the embeddings' initial values.
     public var embeddingDeviation: Double = 0.01

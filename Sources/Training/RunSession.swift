@@ -6,7 +6,7 @@ import TensorFiles
 /// A run file, its logs and its folder brought together: what `train`, `evaluate` and `predict` start from.
 public final class RunSession {
     public let run: RunConfiguration
-    public let logs: any EncodedLogs
+    public let logs: any BatchProvider
     public let encoder: FittedEncoder
     public let folder: RunFolder
     public let runHash: String
@@ -28,7 +28,7 @@ public final class RunSession {
     }
 
     /// A run over logs that are open already: the runs of a comparison share decoded batches.
-    public init(_ checked: CheckedRun, logs: any EncodedLogs, encoder: FittedEncoder) throws {
+    public init(_ checked: CheckedRun, logs: any BatchProvider, encoder: FittedEncoder) throws {
         run = checked.configuration
         folder = RunFolder(run.output)
         self.logs = logs

@@ -51,7 +51,7 @@ struct Comparison {
 
     func run() throws {
         var summaries: [Schema.Method: [RunSummary]] = [:]
-        var opened: (logs: any EncodedLogs, encoder: FittedEncoder)?
+        var opened: (logs: any BatchProvider, encoder: FittedEncoder)?
         let base = try file.load().configuration
         for seed in 0..<max(1, seeds) {
             for method in methods {
