@@ -6,7 +6,9 @@ let package = Package(
     name: "hindsight",
     products: [
         .executable(name: "hindsight", targets: ["hindsight"]),
-        .library(name: "Hindsight", targets: ["Training", "Evaluation"]),
+        .library(
+            name: "Hindsight",
+            targets: ["Schema", "Logs", "Layers", "Rankers", "Distillation", "Parameters", "Training", "Evaluation"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -43,11 +45,13 @@ let package = Package(
         .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
         .testTarget(name: "SchemaTests", dependencies: ["Schema"]),
         .testTarget(name: "LogsTests", dependencies: ["Logs"]),
-        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
+        .testTarget(
+            name: "EvaluationTests", dependencies: ["Evaluation"], resources: [.copy("Goldens")]),
         .testTarget(
             name: "LayersTests", dependencies: ["Layers"], resources: [.copy("Goldens")]),
         .testTarget(name: "DistillationTests", dependencies: ["Distillation"]),
-        .testTarget(name: "ParametersTests", dependencies: ["Parameters"]),
+        .testTarget(
+            name: "ParametersTests", dependencies: ["Parameters"], resources: [.copy("Goldens")]),
         .testTarget(name: "TrainingTests", dependencies: ["Training"]),
         .testTarget(name: "CommandLineTests", dependencies: ["Training"]),
     ]

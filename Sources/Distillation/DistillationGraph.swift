@@ -222,16 +222,18 @@ public final class DistillationGraph<S: Scalar> {
 }
 
 extension ParameterLayout {
-    /// The ranges of the dense parameters of these owners, adjacent ones merged.
+    /// The ranges of the dense parameters of these owners, from entry to entry, neighbours merged.
     public func ranges(of owners: Set<Owner>) -> [Range<Int>] {
         var result: [Range<Int>] = []
-        for entry in entries where owners.contains(where: { entry.name.hasPrefix("\($0.rawValue).") }) {
-            let end = entry.slot.offset + (entry.slot.count + 15) / 16 * 16
-            if let last = result.last, last.upperBound == entry.slot.offset {
-                result[result.count - 1] = last.lowerBound..<end
-            } else {
-                result.append(entry.slot.offset..<end)
+        var continues = false
+        for entry in entries {
+            let belongs = owners.contains { entry.name.hasPrefix("\($0.rawValue).") }
+            if belongs, continues {
+                result[result.count - 1] = result[result.count - 1].lowerBound..<entry.slot.range.upperBound
+            } else if belongs {
+                result.append(entry.slot.range)
             }
+            continues = belongs
         }
         return result
     }

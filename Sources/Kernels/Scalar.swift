@@ -1,7 +1,10 @@
 /// The number types networks run in: `Float` for training and serving, `Double` as the wide twin
 /// that every gradient is checked in. The same layers run in both.
 ///
-/// All kernels are single-threaded, re-entrant and allocate nothing. Matrices are row-major.
+/// All kernels are single-threaded, re-entrant and, once a thread's scratch has grown to the largest shape
+/// seen, allocate nothing. Matrices are row-major. Inputs and outputs may be the same view only where a
+/// kernel says so. A NaN comes through every forward kernel. The float kernels carry the error of a few roundings of
+/// float sums split over vector lanes; sums over rows go on in double (see each family's C file).
 /// `index` arguments are trusted: whoever builds them (the encoder, the batch) has checked them.
 public protocol Scalar: BinaryFloatingPoint, Sendable {
     // MARK: Dense
@@ -25,11 +28,11 @@ public protocol Scalar: BinaryFloatingPoint, Sendable {
 
     // MARK: Batch normalisation followed by leaky ReLU, rows weighted by multiplicity
     /// Per-column mean and *biased* variance of x [R, C] with row multiplicities w (nil: all 1), in two
-    /// passes (mean first). W = sum w.
+    /// passes (mean first). W = sum w; with no rows both are zero.
     static func weightedMoments(
         _ x: Matrix<Self>, multiplicity: UnsafePointer<Self>?, mean: UnsafeMutablePointer<Self>,
         variance: UnsafeMutablePointer<Self>)
-    /// y = leaky(gamma (x - mean) rstd + beta), slope 1 for no activation.
+    /// y = leaky(gamma (x - mean) rstd + beta), slope 1 for no activation. y may alias x.
     static func normalizeLeaky(
         _ x: Matrix<Self>, mean: UnsafePointer<Self>, rstd: UnsafePointer<Self>, gamma: UnsafePointer<Self>,
         beta: UnsafePointer<Self>, slope: Self, into y: Matrix<Self>)
@@ -43,6 +46,7 @@ public protocol Scalar: BinaryFloatingPoint, Sendable {
 
     // MARK: Layer normalisation over the columns of x + residual (residual may be nil)
     /// z = x + residual (written to `sum`), y = gamma (z - mean) rstd + beta; mean and rstd [R] are kept.
+    /// `sum` may alias x or residual.
     static func layerNorm(
         _ x: Matrix<Self>, residual: Matrix<Self>?, gamma: UnsafePointer<Self>, beta: UnsafePointer<Self>,
         epsilon: Self, sum: Matrix<Self>, into y: Matrix<Self>, mean: UnsafeMutablePointer<Self>,

@@ -5,9 +5,9 @@ final class Findings {
     /// `features[3].encoding` -> where that key was written.
     var locations: [String: Location] = [:]
 
-    func report(_ location: Location?, _ path: String, _ message: String) {
+    func report(_ location: Location?, _ path: String, _ message: @autoclosure () -> String) {
         guard issues.count < 100 else { return }
-        issues.append(SchemaError.Issue(location: location, path: path, message: message))
+        issues.append(SchemaError.Issue(location: location, path: path, message: message()))
     }
 }
 

@@ -5,7 +5,7 @@ enum Suggestion {
     static func nearest(to word: String, among candidates: [String]) -> String? {
         let folded = fold(word)
         var best: (candidate: String, distance: Int)?
-        for candidate in candidates {
+        for candidate in candidates.prefix(1_000) {
             let other = fold(candidate)
             let allowed = max(min(2, other.count - 1), max(folded.count, other.count) / 3)
             guard abs(folded.count - other.count) <= allowed else { continue }

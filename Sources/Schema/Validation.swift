@@ -236,7 +236,7 @@ struct Validation {
             require(!values.isEmpty, path, "boundaries names no value")
             require(values.allSatisfy(\.isFinite), path, "boundaries must be finite numbers")
             if let i = values.indices.dropFirst().first(where: { !(values[$0 - 1] < values[$0]) }) {
-                let (before, after) = (brief(values[i - 1]), brief(values[i]))
+                let (before, after) = (values[i - 1].brief, values[i].brief)
                 report(
                     path,
                     before == after
@@ -244,10 +244,6 @@ struct Validation {
                         : "boundaries must be ascending, found \(after) after \(before); sort them")
             }
         }
-    }
-
-    private func brief(_ value: Double) -> String {
-        Int(exactly: value).map(String.init) ?? String(value)
     }
 
     /// Columns that say what the student may not know.
@@ -423,12 +419,15 @@ struct Validation {
 
     private mutating func checkExcept(_ except: [String]) {
         let regular = run.schema.regular.map(\.name)
+        let privileged = Set(run.schema.privileged.map(\.name))
+        let known = Set(regular)
         var seen: Set<String> = []
-        for (i, name) in except.prefix(RunLimits.features).enumerated() {
+        for (i, name) in except.enumerated() {
+            guard issues.count < 100 else { return }
             let path = "distillation.except[\(i)]"
-            if run.schema.privileged.contains(where: { $0.name == name }) {
+            if privileged.contains(name) {
                 report(path, "'\(name)' is privileged: the student never has it; remove it")
-            } else if !regular.contains(name) {
+            } else if !known.contains(name) {
                 report(
                     path,
                     "'\(DocumentValue.shortened(name))' is not a regular feature"

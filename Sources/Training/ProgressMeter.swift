@@ -1,4 +1,3 @@
-import Distillation
 import Evaluation
 import Foundation
 
@@ -10,7 +9,9 @@ final class ProgressMeter {
     private var doneBefore: Int
     private var samples = 0
     private var steps = 0
-    private var window = StepLosses()
+    private var estimates: (student: Double?, teacher: Double?) = (nil, nil)
+    /// Reading an estimate goes over all its bins; once in so many steps is often enough for a person.
+    private static let stepsPerEstimate = 16
     private var studentAUC = StreamingAUCEstimate(halfLifeSamples: 50_000)
     private var teacherAUC = StreamingAUCEstimate(halfLifeSamples: 50_000)
 
@@ -28,14 +29,16 @@ final class ProgressMeter {
         steps += 1
         if let student = step.student { studentAUC.add(logits: student, labels: step.labels) }
         if let teacher = step.teacher { teacherAUC.add(logits: teacher, labels: step.labels) }
+        if steps % Self.stepsPerEstimate == 1 { estimates = (studentAUC.value, teacherAUC.value) }
         let weight = max(step.losses.weight, .leastNormalMagnitude)
+        let studentLoss = step.losses.student / weight
+        let teacherLoss = step.losses.teacher / weight
         return TrainingProgress(
-            phase: phase, epoch: epoch, step: doneBefore + steps, totalSteps: totalSteps, samples: samples,
-            samplesPerSecond: Double(samples) / max(seconds, 1e-9),
-            studentLoss: phase.trainsStudent ? step.losses.student / weight : nil,
-            teacherLoss: hasTeacher ? step.losses.teacher / weight : nil,
+            phase: phase == .joint ? "train" : "train \(phase.rawValue)", epoch: epoch + 1, step: doneBefore + steps,
+            totalSteps: totalSteps, samples: samples, samplesPerSecond: Double(samples) / max(seconds, 1e-9),
+            studentLoss: phase.trainsStudent ? studentLoss : teacherLoss, teacherLoss: hasTeacher ? teacherLoss : nil,
             distillationLoss: hasTeacher && phase.trainsStudent ? step.losses.distillation / weight : nil,
-            studentAUC: studentAUC.value, teacherAUC: hasTeacher ? teacherAUC.value : nil,
+            studentAUC: estimates.student, teacherAUC: hasTeacher ? estimates.teacher : nil,
             learningRate: Double(step.plan.learningRate), lambda: step.plan.lambda)
     }
 }

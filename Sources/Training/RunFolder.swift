@@ -22,9 +22,17 @@ public struct RunFolder: Sendable {
     public struct Record: Codable, Sendable {
         public var hindsight = "1"
         public var configuration: RunConfiguration
-        /// The folder that relative paths of the logs start from.
-        public var baseFolder: String
         public var runHash: String
+    }
+
+    var encoder: URL { URL(fileURLWithPath: "\(path)/encoder.json") }
+    var badRows: URL { URL(fileURLWithPath: "\(path)/bad-rows.jsonl") }
+
+    public func readEncoder() throws -> FittedEncoder {
+        guard FileManager.default.fileExists(atPath: encoder.path) else {
+            throw TrainingError.runFolder(path: path, problem: "has no encoder.json; train a run into it first")
+        }
+        return try FittedEncoder(contentsOf: encoder)
     }
 
     public func create() throws {

@@ -1,8 +1,6 @@
-import Distillation
 import Evaluation
 import Foundation
 import Logs
-import Parameters
 import Schema
 import Synchronization
 
@@ -29,14 +27,11 @@ public struct RunData {
 /// One trainer runs once, from one thread; `stop()` may be called from any.
 public final class Trainer {
     private let run: RunConfiguration
-    private let plan: DistillationPlan
     private let data: RunData
     private let folder: RunFolder
     private let runHash: String
     private let schedule: Schedule
-    private let server: LocalParameterServer
-    private let pool: WorkerPool
-    private let workers: [Worker]
+    private let engine: TrainingEngine
     private let onEvent: (TrainingEvent) -> Void
     private let stopRequested = StopFlag()
     private var position = Position()
@@ -52,17 +47,16 @@ public final class Trainer {
         self.folder = folder
         self.runHash = runHash
         self.onEvent = onEvent
-        plan = DistillationPlan(run, tableRows: tableRows)
+        engine = TrainingEngine(run, tableRows: tableRows)
         let stepsPerEpoch = (data.trainRows + run.training.batchSize - 1) / run.training.batchSize
-        schedule = Schedule(run, hasTeacher: plan.hasTeacher, stepsPerEpoch: stepsPerEpoch)
-        let server = makeParameterServer(run, plan: plan)
-        self.server = server
-        pool = WorkerPool(count: run.training.workers)
-        workers = (0..<run.training.workers).map { [plan] _ in Worker(plan: plan, server: server) }
+        schedule = Schedule(run, hasTeacher: engine.plan.hasTeacher, stepsPerEpoch: stepsPerEpoch)
     }
 
     /// Asks the run to write a checkpoint after the steps in flight and come back.
     public func stop() { stopRequested.raise() }
+
+    /// Steps of all phases.
+    public var totalSteps: Int { schedule.totalSteps }
 
     /// A handle for signal handlers and other threads.
     public var stopFlag: StopFlag { stopRequested }
@@ -70,12 +64,12 @@ public final class Trainer {
     /// Trains to the end, or until asked to stop.
     public func train(resume: Bool) throws -> TrainingOutcome {
         if resume {
-            position = try folder.checkpoints.readLatest(into: server, runHash: runHash)
+            position = try folder.checkpoints.readLatest(into: engine.server, runHash: runHash)
             lastCheckpoint = folder.checkpoints.list().first
         }
         let done = position.phase * schedule.stepsPerPhase + position.step
         onEvent(.started(totalSteps: schedule.totalSteps, samples: data.trainRows, resumedAt: done))
-        let meter = ProgressMeter(totalSteps: schedule.totalSteps, doneBefore: done, hasTeacher: plan.hasTeacher)
+        let meter = ProgressMeter(totalSteps: schedule.totalSteps, doneBefore: done, hasTeacher: engine.plan.hasTeacher)
         while !position.finished {
             try trainEpoch(meter)
             if stopRequested.isRaised {
@@ -92,13 +86,9 @@ public final class Trainer {
     private func trainEpoch(_ meter: ProgressMeter) throws {
         let phase = schedule.phases[position.phase]
         try data.train.seek(epoch: position.epoch, batches: position.batch)
-        let loop: any TrainingLoop =
-            run.training.synchronous
-            ? SynchronousLoop(pool: pool, workers: workers, server: server, sides: run.schema.regular.map(\.side))
-            : AsynchronousLoop(pool: pool, workers: workers)
         var epochEnded = false
         while !epochEnded, !stopRequested.isRaised {
-            let outcome = try runSegment(loop, phase: phase, meter)
+            let outcome = try runSegment(phase, meter)
             position.batch += outcome.batches
             position.step += outcome.batches
             epochEnded = outcome.epochEnded
@@ -121,7 +111,7 @@ public final class Trainer {
         if !position.finished { try evaluateValidation() }
     }
 
-    private func runSegment(_ loop: any TrainingLoop, phase: Phase, _ meter: ProgressMeter) throws -> SegmentOutcome {
+    private func runSegment(_ phase: Phase, _ meter: ProgressMeter) throws -> SegmentOutcome {
         let schedule = schedule
         let reporter = UncheckedReference(StepReporter(meter: meter, phase: phase, epoch: position.epoch, onEvent))
         let stop = stopRequested
@@ -135,7 +125,7 @@ public final class Trainer {
             },
             onStep: { reporter.value.report($0) }, shouldStop: { stop.isRaised })
         do {
-            return try loop.run(segment)
+            return try engine.run(segment)
         } catch let bad as NotFinite {
             throw TrainingError.notFinite(
                 tensor: bad.tensor, value: bad.value, step: bad.step, epoch: position.epoch, batch: bad.batch,
@@ -157,7 +147,7 @@ public final class Trainer {
     private func checkpoint() throws -> String {
         let step = position.phase * schedule.stepsPerPhase + position.step
         let path = try folder.checkpoints.write(
-            server, position, step: step, runHash: runHash, keep: run.training.keepCheckpoints)
+            engine.server, position, step: step, runHash: runHash, keep: run.training.keepCheckpoints)
         lastCheckpoint = path
         onEvent(.checkpoint(path: path, step: step))
         return path
@@ -172,8 +162,7 @@ public final class Trainer {
     }
 
     private func evaluate(_ source: any BatchSource, split: String, resamples: Int) throws -> SplitReport {
-        let scorer = Scorer(pool: pool, workers: workers, hasTeacher: plan.hasTeacher)
-        return try scorer.score(source, teacher: true).report(run, split: split, resamples: resamples)
+        try engine.score(source, teacher: true).report(run, split: split, resamples: resamples)
     }
 
     private func summarise(_ meter: ProgressMeter, seconds: Double) throws -> RunSummary {

@@ -1,0 +1,16 @@
+import Schema
+
+/// What training needs of logs: decoded as they stream (`Dataset`), or prepared (`PreparedDataset`).
+/// Both give the same batches.
+public protocol BatchProvider: Sendable {
+    var schema: FeatureSchema { get }
+    /// Good rows of a split; 0 when there is no such split.
+    func rowCount(_ split: Split) throws -> Int
+    /// Classes of the main label in a split.
+    func classes(_ split: Split) throws -> ClassCheck
+    func batches(
+        _ split: Split, encoder: FittedEncoder, batchSize: Int, seed: UInt64, shuffle: Bool, deduplicate: Bool
+    ) throws -> any BatchSource
+}
+
+extension Dataset: BatchProvider {}

@@ -1,0 +1,24 @@
+import ArgumentParser
+
+@main
+struct Hindsight: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hindsight",
+        abstract: "Train rankers with what you only learn afterwards, serve them with what you know now.",
+        discussion: """
+            A run file (YAML) names the logs, says of each feature whether it is known when serving or only \
+            afterwards (privileged), and picks a method. Start with:
+
+              hindsight check RUN.yaml        what would be trained, and what is wrong with the file
+              hindsight train RUN.yaml        train, evaluate, write runs/<name>/
+              hindsight compare RUN.yaml      baseline against every method, with intervals
+
+            Any key of the run file can be set from the command line: --set distillation.method=pfd
+
+            Exit codes: 0 done; 64 the command line is wrong; 65 the run file or the logs are wrong; 66 a file \
+            is missing; 70 training stopped (NaN, a broken checkpoint); 130 interrupted, after a checkpoint.
+            """,
+        subcommands: [
+            Check.self, Train.self, Evaluate.self, Compare.self, Demo.self,
+        ])
+}
