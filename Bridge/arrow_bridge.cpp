@@ -196,14 +196,28 @@ Result<std::unique_ptr<parquet::arrow::FileReader>> parquet_reader(
     return parquet::arrow::FileReader::Make(arrow::default_memory_pool(), std::move(raw), arrow_properties);
 }
 
+// One row group after another: a batch that spans two has two dictionaries, which lists cannot have.
 class ParquetBatches : public RecordBatchReader {
 public:
-    ParquetBatches(std::unique_ptr<parquet::arrow::FileReader> file, std::shared_ptr<RecordBatchReader> inner)
-        : file_(std::move(file)), inner_(std::move(inner)) {}
-    std::shared_ptr<arrow::Schema> schema() const override { return inner_->schema(); }
+    ParquetBatches(
+        std::unique_ptr<parquet::arrow::FileReader> file, std::shared_ptr<arrow::Schema> schema,
+        std::vector<int> groups, std::vector<int> leaves)
+        : file_(std::move(file)), schema_(std::move(schema)), groups_(std::move(groups)), leaves_(std::move(leaves)) {}
+
+    std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
+
     Status ReadNext(std::shared_ptr<RecordBatch> *out) override {
         try {
-            return inner_->ReadNext(out);
+            while (true) {
+                if (inner_ != nullptr) {
+                    ARROW_RETURN_NOT_OK(inner_->ReadNext(out));
+                    if (*out != nullptr) return Status::OK();
+                    inner_.reset();
+                }
+                *out = nullptr;
+                if (next_ >= groups_.size()) return Status::OK();
+                ARROW_ASSIGN_OR_RAISE(inner_, file_->GetRecordBatchReader({groups_[next_++]}, leaves_));
+            }
         } catch (const std::exception &e) {
             return Status::IOError(e.what());
         }
@@ -211,6 +225,9 @@ public:
 
 private:
     std::unique_ptr<parquet::arrow::FileReader> file_;
+    std::shared_ptr<arrow::Schema> schema_;
+    std::vector<int> groups_, leaves_;
+    size_t next_ = 0;
     std::shared_ptr<RecordBatchReader> inner_;
 };
 
@@ -235,8 +252,9 @@ Result<std::shared_ptr<RecordBatchReader>> open_parquet(
         row = end;
     }
     if (groups.empty()) *first_row = row;
-    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<RecordBatchReader> batches, reader->GetRecordBatchReader(groups, leaves));
-    return std::make_shared<ParquetBatches>(std::move(reader), std::move(batches));
+    // An empty selection of row groups still has a schema, with its dictionaries.
+    ARROW_ASSIGN_OR_RAISE(auto none, reader->GetRecordBatchReader(std::vector<int>{}, leaves));
+    return std::make_shared<ParquetBatches>(std::move(reader), none->schema(), std::move(groups), std::move(leaves));
 }
 
 // ---- IPC ----

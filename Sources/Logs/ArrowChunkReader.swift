@@ -29,13 +29,8 @@ final class ArrowChunkReader: ChunkReader {
         invalid = InvalidRows(handler: onInvalidRow)
         row = 0
         var names: [String] = []
-        for column in columns {
-            if description.columns[column.name] != nil {
-                sources.append(.column(names.count))
-                names.append(column.name)
-            } else {
-                sources.append(.partition(file.partitions[column.name] ?? ""))
-            }
+        for column in columns where description.columns[column.name] != nil && !names.contains(column.name) {
+            names.append(column.name)
         }
         if names.isEmpty, let any = description.order.first { names = [any] }
         var start: Int64 = 0
@@ -46,15 +41,26 @@ final class ArrowChunkReader: ChunkReader {
             options.first_row = Int64(firstRow)
             options.context = Unmanaged.passUnretained(invalid).toOpaque()
             options.on_invalid_row = invalidRow
-            try bridge.checked(.unreadable, file: file.path) {
-                bridge.functions.open(file.path, &options, &stream, &start, $0)
-            }
+            do {
+                try bridge.checked(.unreadable, file: file.path) {
+                    bridge.functions.open(file.path, &options, &stream, &start, $0)
+                }
+            } catch { throw invalid.error(file) ?? error }
         }
         row = Int(start)
         var schema = ArrowSchema()
         guard stream.get_schema(&stream, &schema) == 0 else { throw failure() }
         defer { schema.release?(&schema) }
-        types = (0..<Int(schema.n_children)).map { ColumnType(schema.children[$0]!) }
+        // Readers give columns in an order of their own.
+        var places: [String: Int] = [:]
+        for i in 0..<Int(schema.n_children) {
+            let child = schema.children[i]!
+            types.append(ColumnType(child))
+            places[String(cString: child.pointee.name)] = i
+        }
+        sources = columns.map { column in
+            places[column.name].map { .column($0) } ?? .partition(file.partitions[column.name] ?? "")
+        }
     }
 
     deinit { stream.release?(&stream) }
@@ -93,12 +99,8 @@ final class ArrowChunkReader: ChunkReader {
     }
 
     private func failure() -> LogsError {
-        if let error = invalid.error { return error }
+        if let error = invalid.error(file) { return error }
         let message = stream.get_last_error(&stream).map { String(cString: $0) } ?? "unknown error"
-        if let bad = invalid.last {
-            return LogsError(
-                .badRow, file: file.path, row: bad.row, expected: "\(bad.expected) fields", found: "\(bad.found)")
-        }
         return .reading(.unreadable, file: file.path, message: message)
     }
 }
@@ -130,8 +132,14 @@ private final class InvalidRows {
     let handler: ((Int, Int, Int, String) -> Bool)?
     var rows: [Int] = []
     var last: (row: Int, expected: Int, found: Int)?
-    var error: LogsError?
     init(handler: ((Int, Int, Int, String) -> Bool)?) { self.handler = handler }
+
+    /// The row that ended the read.
+    func error(_ file: LogFile) -> LogsError? {
+        last.map {
+            LogsError(.badRow, file: file.path, row: $0.row, expected: "\($0.expected) fields", found: "\($0.found)")
+        }
+    }
 }
 
 private let invalidRow: hindsight_arrow_invalid_row = { context, number, expected, actual, text, size in

@@ -14,13 +14,15 @@ final class BatchReader: BatchSource {
     private let seed: UInt64
     private let shuffles: Bool
     private let deduplicates: Bool
+    private let requestGroup: Int?
     private var epoch = 0
     private var blockNumber = 0
     private var current: (block: EncodedBlock, order: [Int32]?, position: Int)?
     private var gatherer: BatchGatherer
 
     init(
-        blocks: any BlockSource, schema: FeatureSchema, batchSize: Int, seed: UInt64, shuffles: Bool, deduplicates: Bool
+        blocks: any BlockSource, schema: FeatureSchema, batchSize: Int, seed: UInt64, shuffles: Bool, deduplicates: Bool,
+        requestGroup: Int
     ) {
         precondition(batchSize > 0, "batches: batchSize \(batchSize) must be positive")
         self.blocks = blocks
@@ -29,6 +31,7 @@ final class BatchReader: BatchSource {
         self.seed = seed
         self.shuffles = shuffles
         self.deduplicates = deduplicates
+        self.requestGroup = schema.requestColumn == nil ? nil : requestGroup
         gatherer = BatchGatherer(schema: schema, deduplicates: deduplicates)
     }
 
@@ -75,7 +78,7 @@ final class BatchReader: BatchSource {
 
     private func open(_ block: EncodedBlock, at position: Int) {
         let blockSeed = StableHash.mix(StableHash.mix(StableHash.mix(seed) &+ UInt64(epoch)) &+ UInt64(blockNumber))
-        let order = shuffles ? block.shuffledRows(seed: blockSeed, byRequest: schema.requestColumn != nil) : nil
+        let order = shuffles ? block.shuffledRows(seed: blockSeed, requestGroup: requestGroup) : nil
         current = (block, order, position)
         blockNumber += 1
     }

@@ -61,22 +61,29 @@ final class EncodedBlock: Sendable {
     }
 
     /// The order of an epoch: whole requests (runs of rows with one request key) permuted, or single rows.
-    func shuffledRows(seed: UInt64, byRequest: Bool) -> [Int32] {
+    ///
+    /// - Parameter requestGroup: samples of one request stay side by side in groups of at most so many (picked
+    ///   at random from the request), and groups are what is shuffled; nil shuffles single samples.
+    func shuffledRows(seed: UInt64, requestGroup: Int?) -> [Int32] {
         var generator = SeededGenerator(seed: seed)
-        guard byRequest else {
-            var rows = (0..<Int32(count)).map { $0 }
+        var rows = (0..<Int32(count)).map { $0 }
+        guard let requestGroup, requestGroup > 1 else {
             rows.shuffle(using: &generator)
             return rows
         }
-        var starts: [Int32] = []
-        for row in 0..<count where row == 0 || requests[row] != requests[row - 1] { starts.append(Int32(row)) }
-        var order = Array(0..<starts.count)
-        order.shuffle(using: &generator)
-        starts.append(Int32(count))
-        var rows: [Int32] = []
-        rows.reserveCapacity(count)
-        for i in order { rows.append(contentsOf: starts[i]..<starts[i + 1]) }
-        return rows
+        var groups: [Range<Int>] = []
+        var start = 0
+        while start < count {
+            var end = start + 1
+            while end < count, requests[end] == requests[start] { end += 1 }
+            if end - start > requestGroup { rows[start..<end].shuffle(using: &generator) }
+            for first in stride(from: start, to: end, by: requestGroup) {
+                groups.append(first..<min(first + requestGroup, end))
+            }
+            start = end
+        }
+        groups.shuffle(using: &generator)
+        return groups.flatMap { rows[$0] }
     }
 }
 

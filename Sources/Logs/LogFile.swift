@@ -82,6 +82,9 @@ extension LogFile {
                 .unreadable, file: path, expected: ".parquet, .arrow, .csv, .tsv or .jsonl (or logs.format)",
                 found: "'.\(URL(fileURLWithPath: path).pathExtension)'")
         }
+        if format == .jsonl, path.hasSuffix(".gz") {
+            throw LogsError(.unreadable, file: path, expected: "JSON lines", found: "a compressed file: unpack it first")
+        }
         let given = logs.delimiter.map { $0 == "\\t" ? "\t" : $0 }
         if let given, given.utf8.count != 1 {
             throw LogsError(.badConfiguration, expected: "a delimiter of one character", found: "'\(given)'")

@@ -8,7 +8,8 @@ public struct Adagrad: Optimiser {
 
     /// The defaults are PyTorch's. Non-negative accumulator, positive epsilon.
     public init(initialAccumulator: Float = 0, epsilon: Float = 1e-10) {
-        precondition(initialAccumulator >= 0 && epsilon > 0, "Adagrad: accumulator \(initialAccumulator), epsilon \(epsilon)")
+        precondition(
+            initialAccumulator >= 0 && epsilon > 0, "Adagrad: accumulator \(initialAccumulator), epsilon \(epsilon)")
         self.initialAccumulator = initialAccumulator
         self.epsilon = epsilon
     }

@@ -68,13 +68,17 @@ public struct LogsConfiguration: Sendable, Codable, Equatable {
     public var format: LogFormat
     public var delimiter: String?
     public var onBadRow: BadRowPolicy
-    /// Rows shuffled together, by seed; whole requests stay together when there is a request column.
+    /// Rows shuffled together, by seed.
     public var shuffleWindow: Int
+    /// Samples of one request that stay side by side in the shuffle, where there is a request column: they share
+    /// the user's inputs, which are then computed once. Larger is faster; smaller mixes batches better.
+    public var requestGroup: Int
 
     public init(
         train: [String], validation: [String] = [], test: [String] = [], validationSplit: SplitPoint? = nil,
         testSplit: SplitPoint? = nil, format: LogFormat = .auto, delimiter: String? = nil,
-        onBadRow: BadRowPolicy = .fail, shuffleWindow: Int = 262_144
+        onBadRow: BadRowPolicy = .fail, shuffleWindow: Int = 262_144,
+        requestGroup: Int = 10
     ) {
         self.train = train
         self.validation = validation
@@ -85,6 +89,7 @@ public struct LogsConfiguration: Sendable, Codable, Equatable {
         self.delimiter = delimiter
         self.onBadRow = onBadRow
         self.shuffleWindow = shuffleWindow
+        self.requestGroup = requestGroup
     }
 }
 

@@ -69,7 +69,7 @@ struct RunFileReader {
         guard
             let fields = field.mapping([
                 "train", "validation", "test", "validation_split", "test_split", "format", "delimiter", "on_bad_row",
-                "shuffle_window",
+                "shuffle_window", "request_group",
             ]), let train = fields.required("train", "files, globs or folders to train on")?.strings
         else { return nil }
         var logs = LogsConfiguration(train: train.map(resolved))
@@ -81,6 +81,7 @@ struct RunFileReader {
         fields.set(&logs.delimiter, "delimiter") { $0.string }
         fields.set(&logs.onBadRow, "on_bad_row") { $0.choice(BadRowPolicy.self) }
         fields.set(&logs.shuffleWindow, "shuffle_window") { $0.integer }
+        fields.set(&logs.requestGroup, "request_group") { $0.integer }
         return logs
     }
 

@@ -108,6 +108,9 @@ struct Validation {
         require(
             logs.shuffleWindow >= 1, "logs.shuffle_window",
             "must be at least 1 (1: no shuffling), found \(logs.shuffleWindow)")
+        require(
+            logs.requestGroup >= 1, "logs.request_group",
+            "must be at least 1 (1: shuffle single samples), found \(logs.requestGroup)")
     }
 
     private mutating func checkSplits() {

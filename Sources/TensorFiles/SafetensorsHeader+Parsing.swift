@@ -110,7 +110,9 @@ private struct HeaderParser {
         while let digit = peek(), digit >= UInt8(ascii: "0"), digit <= UInt8(ascii: "9") {
             let (scaled, overflowScaling) = value.multipliedReportingOverflow(by: 10)
             let (sum, overflowAdding) = scaled.addingReportingOverflow(Int(digit - UInt8(ascii: "0")))
-            if overflowScaling || overflowAdding { throw ParseError(expected: "an integer that fits Int", found: "more digits") }
+            if overflowScaling || overflowAdding {
+                throw ParseError(expected: "an integer that fits Int", found: "more digits")
+            }
             value = sum
             position += 1
         }

@@ -66,7 +66,8 @@ enum SampleLogs {
             let user: Int64? = pick(15) == 0 ? nil : Int64(pick(12)) - 2
             let age: Double? = pick(10) == 0 ? nil : Double(pick(60)) / 2
             let length = pick(6)
-            let history = (0..<length).map { _ in pick(12) == 0 ? nil : "item \(pick(9))" }
+            // In CSV a list of one missing value is an empty list: no such list here.
+            let history = (0..<length).map { _ in length > 1 && pick(12) == 0 ? nil : "item \(pick(9))" }
             let ages = (0..<length).map { _ in Int64?(Int64(pick(200))) }
             for _ in 0...pick(6) {
                 let number = pick(9)
