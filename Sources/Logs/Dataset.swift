@@ -111,7 +111,8 @@ public final class Dataset: @unchecked Sendable {
     /// Batches of a split, decoded ahead on background threads.
     ///
     /// - Parameters:
-    ///   - shuffle: within windows of `shuffleWindow` rows, by seed and epoch; requests stay together.
+    ///   - shuffle: within windows of `shuffleWindow` rows, by seed and epoch; samples of one request
+    ///     stay together in groups of `requestGroup`.
     ///     Without it, file order.
     ///   - deduplicate: false gives every sample a user side and an item side of its own.
     /// - Throws: `emptySplit` when there is nothing to read.
@@ -122,7 +123,7 @@ public final class Dataset: @unchecked Sendable {
         return Prefetcher(
             BatchReader(
                 blocks: blocks, schema: schema, batchSize: batchSize, seed: seed, shuffles: shuffle,
-                deduplicates: deduplicate))
+                deduplicates: deduplicate, requestGroup: logs.requestGroup))
     }
 
     func blocks(_ split: Split, encoder: FittedEncoder) throws -> any BlockSource {

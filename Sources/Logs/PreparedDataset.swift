@@ -93,7 +93,7 @@ public final class PreparedDataset: BatchProvider, @unchecked Sendable {
         }
         return BatchReader(
             blocks: PreparedBlocks(self, part.blocks), schema: schema, batchSize: batchSize, seed: seed, shuffles: shuffle,
-            deduplicates: deduplicate)
+            deduplicates: deduplicate, requestGroup: manifest.logs.requestGroup)
     }
 
     func block(_ name: String) throws -> EncodedBlock {

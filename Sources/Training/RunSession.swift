@@ -6,46 +6,69 @@ import TensorFiles
 /// A run file, its logs and its folder brought together: what `train`, `evaluate` and `predict` start from.
 public final class RunSession {
     public let run: RunConfiguration
-    public let dataset: Dataset
+    public let logs: any EncodedLogs
     public let encoder: FittedEncoder
     public let folder: RunFolder
     public let runHash: String
 
     /// Opens the logs and learns (or, when resuming, reads) the encoder.
-    public convenience init(_ checked: CheckedRun, resume: Bool = false) throws {
+    ///
+    /// - Parameter prepared: a folder that `prepare` wrote from just these logs, to read instead of decoding.
+    public convenience init(_ checked: CheckedRun, resume: Bool = false, prepared: String? = nil) throws {
         let run = checked.configuration
-        let dataset = try Dataset(
-            logs: run.logs, schema: run.schema, baseFolder: Self.here, badRowFile: RunFolder(run.output).badRows)
-        try self.init(
-            checked, dataset: dataset,
-            encoder: resume ? try RunFolder(run.output).readEncoder() : try dataset.fitEncoder())
+        let folder = RunFolder(run.output)
+        let dataset = try Self.open(run.logs, schema: run.schema, folder: folder)
+        if let prepared {
+            let shards = try PreparedDataset.open(URL(fileURLWithPath: prepared))
+            try shards.check(against: dataset)
+            try self.init(checked, logs: shards, encoder: shards.encoder)
+        } else {
+            try self.init(checked, logs: dataset, encoder: resume ? try folder.readEncoder() : try dataset.fitEncoder())
+        }
     }
 
     /// A run over logs that are open already: the runs of a comparison share decoded batches.
-    public init(_ checked: CheckedRun, dataset: Dataset, encoder: FittedEncoder) throws {
+    public init(_ checked: CheckedRun, logs: any EncodedLogs, encoder: FittedEncoder) throws {
         run = checked.configuration
         folder = RunFolder(run.output)
-        self.dataset = dataset
+        self.logs = logs
         self.encoder = encoder
         runHash = "\(try RunFile.hash(run))-\(encoder.digest)"
         for split in Split.allCases where run.logs.has(split) {
-            try dataset.requireRows(split)
+            try logs.requireRows(split)
             try requireBothClasses(split)
         }
     }
 
     /// A finished (or interrupted) run, from its folder.
     ///
-    /// - Parameter data: other logs to read instead of the run's own, as its test split.
-    public init(folder path: String, data: [String]? = nil) throws {
+    /// - Parameters:
+    ///   - data: other logs to read instead of the run's own, as its test split.
+    ///   - reads: the columns that have to be there.
+    public init(folder path: String, data: [String]? = nil, reads: Columns = .all) throws {
         folder = RunFolder(path)
         let record = try folder.readRecord()
-        var run = record.configuration
-        if let data { run.logs = run.logs.reading(test: data) }
-        self.run = run
+        run = record.configuration
         encoder = try folder.readEncoder()
-        dataset = try Dataset(logs: run.logs, schema: run.schema, baseFolder: Self.here, badRowFile: folder.badRows)
+        logs = try Self.open(
+            data.map(record.configuration.logs.reading(test:)) ?? record.configuration.logs,
+            schema: record.configuration.schema.keeping(reads), folder: folder)
         runHash = record.runHash
+    }
+
+    /// Which columns logs must have to be scored.
+    public enum Columns: Sendable {
+        /// Everything that training reads.
+        case all
+        /// Inputs without labels: regular and privileged features.
+        case inputs
+        /// What is there when serving: regular features only.
+        case regularInputs
+    }
+
+    private static func open(_ logs: LogsConfiguration, schema: FeatureSchema, folder: RunFolder) throws -> Dataset {
+        if logs.onBadRow == .skip { try folder.create() }
+        return try Dataset(logs: logs, schema: schema, baseFolder: here, badRowFile: folder.badRows)
     }
 
     private static var here: URL { URL(fileURLWithPath: FileManager.default.currentDirectoryPath) }
@@ -53,7 +76,7 @@ public final class RunSession {
     /// Ranking metrics, and training, are undefined on one class.
     private func requireBothClasses(_ split: Split) throws {
         guard run.schema.labels[0].kind == .binary else { return }
-        if let problem = try dataset.classes(split).problem(split: split, label: run.schema.labels[0].column) {
+        if let problem = try logs.classes(split).problem(split: split, label: run.schema.labels[0].column) {
             throw problem
         }
     }
@@ -68,14 +91,16 @@ public final class RunSession {
 
     /// The split's batches; training is shuffled by the run's seed, the others are in file order.
     public func batches(_ split: Split) throws -> any BatchSource {
-        try dataset.batches(
-            split, encoder: encoder, batchSize: run.training.batchSize, seed: run.seed, shuffle: split == .train)
+        try logs.batches(
+            split, encoder: encoder, batchSize: run.training.batchSize, seed: run.seed, shuffle: split == .train,
+            deduplicate: true)
     }
 
     /// The split's batches in file order, whatever the split.
     public func ordered(_ split: Split) throws -> any BatchSource {
-        try dataset.batches(
-            split, encoder: encoder, batchSize: run.training.batchSize, seed: run.seed, shuffle: false)
+        try logs.batches(
+            split, encoder: encoder, batchSize: run.training.batchSize, seed: run.seed, shuffle: false,
+            deduplicate: true)
     }
 
     /// Samples a distinct user side, over the first batches of training: what deduplication saves.
@@ -94,7 +119,7 @@ public final class RunSession {
     /// Everything a trainer reads.
     public func data() throws -> RunData {
         RunData(
-            train: try batches(.train), trainRows: try dataset.rowCount(.train),
+            train: try batches(.train), trainRows: try logs.rowCount(.train),
             validation: run.logs.has(.validation) ? try batches(.validation) : nil,
             test: run.logs.has(.test) ? try batches(.test) : nil)
     }
@@ -131,5 +156,18 @@ extension LogsConfiguration {
         other.validationSplit = nil
         other.testSplit = nil
         return other
+    }
+}
+
+extension FeatureSchema {
+    /// The schema of logs that need not have the other columns.
+    func keeping(_ columns: RunSession.Columns) -> FeatureSchema {
+        guard columns != .all else { return self }
+        var schema = self
+        schema.labels = []
+        schema.weightColumn = nil
+        schema.softLabelColumn = nil
+        if columns == .regularInputs { schema.privileged = [] }
+        return schema
     }
 }

@@ -60,7 +60,7 @@ struct Scorer {
             guard let (targets, student, teacherScores) = batches[number] else { continue }
             scores.student += student
             if let teacherScores { scores.teacher?.append(contentsOf: teacherScores) }
-            scores.labels += targets.labels[0]
+            scores.labels += targets.labels.first ?? []
             scores.weights += targets.weights
             scores.requests += targets.requests
             scores.groups += targets.groups

@@ -63,7 +63,7 @@ final class Worker: @unchecked Sendable {
 
     /// Student (and teacher) probabilities of a batch.
     func predict(_ batch: Batch, teacher: Bool) -> (student: [Float], teacher: [Float]?) {
-        graph.bind(batch)
+        graph.bind(batch.regular, privileged: teacher ? batch.privileged : nil)
         pull()
         graph.predict(weights: weights, teacher: teacher)
         return (probabilities(graph.studentLogits, count: batch.count)!, probabilities(graph.teacherLogits, count: batch.count))

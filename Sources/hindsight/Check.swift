@@ -24,7 +24,7 @@ struct Check: ParsableCommand {
                 print(checked.plan())
             } else {
                 let session = try RunSession(checked)
-                let rows = try session.dataset.rowCount(.train)
+                let rows = try session.logs.rowCount(.train)
                 print(
                     checked.plan(
                         tableRows: session.encoder.tableRows, trainingRows: rows,

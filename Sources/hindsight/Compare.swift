@@ -51,7 +51,7 @@ struct Comparison {
 
     func run() throws {
         var summaries: [Schema.Method: [RunSummary]] = [:]
-        var opened: (dataset: Dataset, encoder: FittedEncoder)?
+        var opened: (logs: any EncodedLogs, encoder: FittedEncoder)?
         let base = try file.load().configuration
         for seed in 0..<max(1, seeds) {
             for method in methods {
@@ -62,10 +62,10 @@ struct Comparison {
                 let checked = try options.load()
                 let session: RunSession
                 if let opened {
-                    session = try RunSession(checked, dataset: opened.dataset, encoder: opened.encoder)
+                    session = try RunSession(checked, logs: opened.logs, encoder: opened.encoder)
                 } else {
-                    session = try RunSession(checked)
-                    opened = (session.dataset, session.encoder)
+                    session = try RunSession(checked, prepared: file.prepared)
+                    opened = (session.logs, session.encoder)
                 }
                 summaries[method, default: []].append(try train(session, checked))
             }

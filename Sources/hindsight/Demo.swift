@@ -14,7 +14,7 @@ struct Demo: ParsableCommand {
         var arguments = ["Examples/retail-ctr.yaml", "--seeds", "\(seeds)", "--output", "runs/demo"]
         if outputOptions.quiet { arguments.append("--quiet") }
         if outputOptions.json { arguments.append("--json") }
-        var compare = try Compare.parse(arguments)
+        let compare = try Compare.parse(arguments)
         try compare.run()
     }
 }

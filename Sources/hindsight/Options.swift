@@ -20,6 +20,9 @@ struct RunFileOptions: ParsableArguments {
     @Option(help: "The seed (default: the run file's).")
     var seed: UInt64?
 
+    @Option(help: "Read shards that `hindsight prepare` wrote instead of decoding the logs.", completion: .directory)
+    var prepared: String?
+
     /// Reads and checks the run file with the changes applied.
     func load() throws -> CheckedRun {
         var all = overrides

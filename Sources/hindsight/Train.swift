@@ -27,7 +27,7 @@ struct Train: ParsableCommand {
             let checked = try file.load()
             let console = Console(outputOptions)
             for warning in checked.warnings { console.warn(warning) }
-            let session = try RunSession(checked, resume: resume)
+            let session = try RunSession(checked, resume: resume, prepared: file.prepared)
             if !resume { try session.prepareFolder() }
             let events = EventFile(folder: session.folder.path)
             let trainer = try session.trainer { event in
