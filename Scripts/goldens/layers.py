@@ -207,6 +207,7 @@ def l2_case():
     x = torch.randn(5, 4)
     x[1] = 0
     x[2] *= 1e-6
+    x[3] *= 1e-13
     x.requires_grad_()
     return case({"x": x}, {}, F.normalize(x, eps=1e-12))
 

@@ -92,7 +92,9 @@ enum Layers: String, CaseIterable, Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct GradientTests {
-    @Test("the gradients of every input and parameter are the central differences of the values", arguments: Layers.allCases)
+    @Test(
+        "the gradients of every input and parameter are the central differences of the values",
+        arguments: Layers.allCases)
     func centralDifferences(_ layer: Layers) {
         let bench = layer.bench(Double.self)
         let (inputs, dy) = layer.sample()
@@ -133,7 +135,9 @@ enum Layers: String, CaseIterable, Sendable, CustomTestStringConvertible {
         #expect(worst.error < 1e-7, "\(worst.what)")
     }
 
-    @Test("backward may run twice after one forward: same input gradients, parameter gradients added", arguments: Layers.allCases)
+    @Test(
+        "backward may run twice after one forward: same input gradients, parameter gradients added",
+        arguments: Layers.allCases)
     func backwardTwice(_ layer: Layers) {
         let bench = layer.bench(Double.self)
         let (inputs, dy) = layer.sample()

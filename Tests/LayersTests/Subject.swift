@@ -29,11 +29,10 @@ struct Values: Equatable {
     }
 }
 
-/// What differs between two numbers or tensors, relative to the larger of 1 and the reference's largest value.
+/// The largest difference of two elements, relative to the reference's where that is above 1.
 func distance(_ a: [Double], _ b: [Double]) -> Double {
     guard a.count == b.count else { return .infinity }
-    let scale = max(1, b.map(abs).max() ?? 0)
-    let differences = zip(a, b).map { abs($0 - $1) / scale }
+    let differences = zip(a, b).map { abs($0 - $1) / max(1, abs($1)) }
     return differences.contains { $0.isNaN } ? .nan : differences.max() ?? 0
 }
 
@@ -153,7 +152,8 @@ extension Subject {
         var layout = ParameterLayout()
         let stack = JoinedStack<S>(
             "s", inputWidths: inputs, widths: widths,
-            activation: ActivationShape(batchNorm: batchNorm, leakySlope: slope), activateLast: activateLast, in: &layout)
+            activation: ActivationShape(batchNorm: batchNorm, leakySlope: slope), activateLast: activateLast,
+            in: &layout)
         let kept = indices.map { $0.map { Indices($0) } }
         return Subject(
             layout: layout,
@@ -179,7 +179,8 @@ extension Subject {
         let activation = ActivationShape(batchNorm: true, leakySlope: slope)
         let userStack = JoinedStack<S>("u", inputWidths: user, widths: widths, activation: activation, in: &layout)
         let itemStack = JoinedStack<S>("i", inputWidths: item, widths: widths, activation: activation, in: &layout)
-        let normalise = (L2Normalise<S>(width: widths[widths.count - 1]), L2Normalise<S>(width: widths[widths.count - 1]))
+        let vector = widths[widths.count - 1]
+        let normalise = (L2Normalise<S>(width: vector), L2Normalise<S>(width: vector))
         let (userIndex, itemIndex) = (Indices(users), Indices(items))
         func counts(_ index: [Int], _ arena: Arena<S>) -> UnsafePointer<S> {
             let result = arena.zeros(1, index.max()! + 1).base
@@ -191,7 +192,8 @@ extension Subject {
             layout: layout,
             forward: { inputs, pass in
                 let u = userStack.forward(
-                    inputs[..<user.count].map { InputPart($0) }, count: inputs[0].rows, pass.over(counts(users, pass.arena)))
+                    inputs[..<user.count].map { InputPart($0) }, count: inputs[0].rows,
+                    pass.over(counts(users, pass.arena)))
                 let i = itemStack.forward(
                     inputs[user.count...].map { InputPart($0) }, count: inputs[user.count].rows,
                     pass.over(counts(items, pass.arena)))
