@@ -49,7 +49,9 @@ let package = Package(
             name: "EvaluationTests", dependencies: ["Evaluation"], resources: [.copy("Goldens")]),
         .testTarget(
             name: "LayersTests", dependencies: ["Layers"], resources: [.copy("Goldens")]),
-        .testTarget(name: "DistillationTests", dependencies: ["Distillation"]),
+        .testTarget(
+            name: "DistillationTests", dependencies: ["Distillation", "Parameters"],
+            resources: [.copy("Goldens")]),
         .testTarget(
             name: "ParametersTests", dependencies: ["Parameters"], resources: [.copy("Goldens")]),
         .testTarget(name: "TrainingTests", dependencies: ["Training"]),
