@@ -53,7 +53,7 @@ let package = Package(
             name: "DistillationTests", dependencies: ["Distillation", "Parameters"],
             resources: [.copy("Goldens")]),
         .testTarget(
-            name: "ParametersTests", dependencies: ["Parameters"], resources: [.copy("Goldens")]),
+            name: "ParametersTests", dependencies: ["Parameters", "Kernels"], resources: [.copy("Goldens")]),
         .testTarget(name: "TrainingTests", dependencies: ["Training"]),
         .testTarget(name: "CommandLineTests", dependencies: ["Training"]),
     ]
