@@ -315,10 +315,11 @@ public struct RunNetworks: Sendable, Equatable {
             sharesSequence = false
         case .shared(let except):
             let except = Set(except)
-            let kept = Set(run.schema.regular.filter { except.contains($0.name) }.map(\.encoding.table))
-            doubledTables = kept
-            // A block that reads another table is another component.
-            sharesSequence = !(run.schema.sequence?.fields ?? []).contains { kept.contains($0.table) }
+            let keepsSequence = run.schema.sequence.map { except.contains($0.name) } ?? false
+            doubledTables = Set(
+                run.schema.regular.filter { except.contains($0.name) }.map(\.encoding.table)
+                    + (keepsSequence ? run.schema.sequence!.fields.map(\.table) : []))
+            sharesSequence = !keepsSequence
         }
         if !teacherReadsRegular {
             doubledTables = []

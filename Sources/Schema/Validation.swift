@@ -421,7 +421,7 @@ struct Validation {
     }
 
     private mutating func checkExcept(_ except: [String]) {
-        let regular = run.schema.regular.map(\.name)
+        let regular = run.schema.regular.map(\.name) + (run.schema.sequence.map { [$0.name] } ?? [])
         let privileged = Set(run.schema.privileged.map(\.name))
         let known = Set(regular)
         var seen: Set<String> = []
@@ -433,7 +433,7 @@ struct Validation {
             } else if !known.contains(name) {
                 report(
                     path,
-                    "'\(DocumentValue.shortened(name))' is not a regular feature"
+                    "'\(DocumentValue.shortened(name))' is not a regular feature or the sequence"
                         + Suggestion.hint(for: name, among: regular))
             }
             require(seen.insert(name).inserted, path, "'\(name)' is said twice")

@@ -293,7 +293,7 @@ struct ErrorTests {
         Mistake(
             "task: ctr", "task: ctr\ndistillation: {except: [user_idd]}",
             """
-            run.yaml:3:25: distillation.except[0]: 'user_idd' is not a regular feature; did you mean 'user_id'?
+            run.yaml:3:25: distillation.except[0]: 'user_idd' is not a regular feature or the sequence; did you mean 'user_id'?
             """),
         Mistake(
             "task: ctr", "task: ctr\ndistillation: {method: md, soft_labels: column}",
