@@ -28,38 +28,69 @@ public struct SequenceShape: Sendable, Hashable {
 ///
 /// Sequences are ragged, not padded: request r owns events `offsets[r] ..< offsets[r + 1]`, and a
 /// shorter sequence costs only its own work. An empty sequence gives zeros.
+///
+/// Requests go through the whole block a few at a time, so that the wide intermediate matrices of the few
+/// are still in cache when the next layer reads them; backward keeps none of its own beyond one chunk.
 public final class SequenceBlock<S: Scalar> {
     public let shape: SequenceShape
-    private let queriesKeysValues: Dense<S>
-    private let projection: Dense<S>
-    private let firstNorm: LayerNorm<S>
-    private let expand: Dense<S>
-    private let contract: Dense<S>
-    private let secondNorm: LayerNorm<S>
+    private let queriesKeysValues: ParameterSlot
+    private let projection: ParameterSlot
+    private let norm1: NormSlots
+    private let expand: ParameterSlot
+    private let expandBias: ParameterSlot
+    private let contract: ParameterSlot
+    private let contractBias: ParameterSlot
+    private let norm2: NormSlots
+    private let chunks = SequenceChunks()
     private var kept: Kept?
 
+    private struct NormSlots {
+        let gamma: ParameterSlot
+        let beta: ParameterSlot
+    }
+
+    /// What backward needs of forward, all events of the batch.
     private struct Kept {
-        let offsets: UnsafePointer<Int32>
-        let requests: Int
+        let x: Matrix<S>
         let qkv: Matrix<S>
         let attended: Matrix<S>
         let logSumExp: UnsafeMutablePointer<S>
+        let sum1: Matrix<S>
+        let moments1: Moments
+        let h: Matrix<S>
         let hidden: Matrix<S>
+        let sum2: Matrix<S>
+        let moments2: Moments
+    }
+
+    private struct Moments {
+        let mean: UnsafeMutablePointer<S>
+        let rstd: UnsafeMutablePointer<S>
     }
 
     public static var epsilon: S { 1e-5 }
 
     public init(_ name: String, _ shape: SequenceShape, in layout: inout ParameterLayout) {
         self.shape = shape
-        queriesKeysValues = Dense(
-            "\(name).attention.qkv", input: shape.width, output: 3 * shape.inner, bias: false, in: &layout)
-        projection = Dense(
-            "\(name).attention.out", input: shape.inner, output: shape.width, bias: false, in: &layout)
-        firstNorm = LayerNorm("\(name).norm1", width: shape.width, in: &layout)
-        expand = Dense("\(name).feed_forward.0", input: shape.width, output: shape.feedForward, bias: true, in: &layout)
-        contract = Dense(
-            "\(name).feed_forward.1", input: shape.feedForward, output: shape.width, bias: true, in: &layout)
-        secondNorm = LayerNorm("\(name).norm2", width: shape.width, in: &layout)
+        func weight(_ part: String, _ input: Int, _ output: Int, _ layout: inout ParameterLayout) -> ParameterSlot {
+            layout.add("\(name).\(part).weight", rows: input, columns: output, .uniform(fanIn: input))
+        }
+        func bias(_ part: String, _ input: Int, _ output: Int, _ layout: inout ParameterLayout) -> ParameterSlot {
+            layout.add("\(name).\(part).bias", columns: output, .uniform(fanIn: input))
+        }
+        func norm(_ part: String, _ layout: inout ParameterLayout) -> NormSlots {
+            NormSlots(
+                gamma: layout.add("\(name).\(part).gamma", columns: shape.width, .constant(1)),
+                beta: layout.add("\(name).\(part).beta", columns: shape.width, .constant(0)))
+        }
+        queriesKeysValues = weight("attention.qkv", shape.width, 3 * shape.inner, &layout)
+        projection = weight("attention.out", shape.inner, shape.width, &layout)
+        norm1 = norm("norm1", &layout)
+        expand = weight("feed_forward.0", shape.width, shape.feedForward, &layout)
+        expandBias = bias("feed_forward.0", shape.width, shape.feedForward, &layout)
+        contract = weight("feed_forward.1", shape.feedForward, shape.width, &layout)
+        contractBias = bias("feed_forward.1", shape.feedForward, shape.width, &layout)
+        norm2 = norm("norm2", &layout)
     }
 
     /// Events `[events, width]` -> `[requests, width]`.
@@ -67,42 +98,133 @@ public final class SequenceBlock<S: Scalar> {
         _ x: Matrix<S>, offsets: UnsafePointer<Int32>, requests: Int, _ pass: Pass<S>
     ) -> Matrix<S> {
         let events = x.rows
-        let qkv = queriesKeysValues.forward(x, pass)
-        let attended = pass.arena.matrix(events, shape.inner)
-        let logSumExp = pass.arena.allocate(events * shape.heads)
-        S.attention(
-            qkv: qkv, offsets: offsets, requests: requests, heads: shape.heads, headDimension: shape.headDimension,
-            into: attended, logSumExp: logSumExp)
-        let h = firstNorm.forward(projection.forward(attended, pass), residual: x, pass)
-        let hidden = expand.forward(h, pass)
-        S.relu(hidden)
-        let z = secondNorm.forward(contract.forward(hidden, pass), residual: h, pass)
-        let y = pass.arena.matrix(requests, shape.width)
-        S.meanPool(z, offsets: offsets, into: y)
-        kept = Kept(
-            offsets: offsets, requests: requests, qkv: qkv, attended: attended, logSumExp: logSumExp, hidden: hidden)
+        let arena = pass.arena
+        func moments() -> Moments { Moments(mean: arena.allocate(events), rstd: arena.allocate(events)) }
+        let kept = Kept(
+            x: x, qkv: arena.matrix(events, 3 * shape.inner), attended: arena.matrix(events, shape.inner),
+            logSumExp: arena.allocate(events * shape.heads), sum1: arena.matrix(events, shape.width),
+            moments1: moments(), h: arena.matrix(events, shape.width), hidden: arena.matrix(events, shape.feedForward),
+            sum2: arena.matrix(events, shape.width), moments2: moments())
+        self.kept = kept
+        chunks.cut(offsets: offsets, requests: requests)
+        let y = arena.matrix(requests, shape.width)
+        let narrow = arena.matrix(chunks.largest, shape.width)
+        for chunk in chunks.all { forward(chunk, kept, narrow.rows(0..<chunk.rows.count), into: y, pass) }
         return y
+    }
+
+    private func forward(
+        _ chunk: SequenceChunks.Chunk, _ kept: Kept, _ narrow: Matrix<S>, into y: Matrix<S>, _ pass: Pass<S>
+    ) {
+        let x = kept.x.rows(chunk.rows)
+        let qkv = kept.qkv.rows(chunk.rows)
+        let attended = kept.attended.rows(chunk.rows)
+        multiply(x, queriesKeysValues, into: qkv, pass)
+        S.attention(
+            qkv: qkv, offsets: chunk.offsets, requests: chunk.requests.count, heads: shape.heads,
+            headDimension: shape.headDimension, into: attended,
+            logSumExp: kept.logSumExp + chunk.rows.lowerBound * shape.heads)
+        multiply(attended, projection, into: narrow, pass)
+        let h = kept.h.rows(chunk.rows)
+        normalise(narrow, residual: x, norm1, kept.moments1, sum: kept.sum1, chunk, into: h, pass)
+        let hidden = kept.hidden.rows(chunk.rows)
+        multiply(h, expand, into: hidden, pass)
+        S.addRow(pass.weight(expandBias).base, to: hidden)
+        S.relu(hidden)
+        multiply(hidden, contract, into: narrow, pass)
+        S.addRow(pass.weight(contractBias).base, to: narrow)
+        normalise(narrow, residual: h, norm2, kept.moments2, sum: kept.sum2, chunk, into: narrow, pass)
+        S.meanPool(narrow, offsets: chunk.offsets, into: y.rows(chunk.requests))
     }
 
     /// `[requests, width]` -> the gradient of the events.
     public func backward(_ dy: Matrix<S>, _ pass: Pass<S>) -> Matrix<S> {
         guard let kept else { preconditionFailure("SequenceBlock: backward before forward") }
-        let events = kept.qkv.rows
-        let dz = pass.arena.matrix(events, shape.width)
-        S.meanPoolBackward(dy, offsets: kept.offsets, into: dz)
-        let dsum2 = secondNorm.backward(dz, pass)
-        let dhidden = contract.backward(dsum2, pass)
-        S.reluBackward(kept.hidden, dhidden)
-        let dh = expand.backward(dhidden, pass)
-        S.axpy(1, dsum2.base, dh.base, count: dh.count)
-        let dsum1 = firstNorm.backward(dh, pass)
-        let dattended = projection.backward(dsum1, pass)
-        let dqkv = pass.arena.matrix(events, 3 * shape.inner)
-        S.attentionBackward(
-            qkv: kept.qkv, out: kept.attended, dout: dattended, logSumExp: kept.logSumExp, offsets: kept.offsets,
-            requests: kept.requests, heads: shape.heads, headDimension: shape.headDimension, into: dqkv)
-        let dx = queriesKeysValues.backward(dqkv, pass)
-        S.axpy(1, dsum1.base, dx.base, count: dx.count)
+        let dx = pass.arena.matrix(kept.x.rows, shape.width)
+        let scratch = Scratch(
+            sum2: pass.arena.matrix(chunks.largest, shape.width),
+            hidden: pass.arena.matrix(chunks.largest, shape.feedForward),
+            sum1: pass.arena.matrix(chunks.largest, shape.width),
+            attended: pass.arena.matrix(chunks.largest, shape.inner),
+            qkv: pass.arena.matrix(chunks.largest, 3 * shape.inner))
+        for chunk in chunks.all {
+            backward(chunk, kept, scratch, dy.rows(chunk.requests), into: dx.rows(chunk.rows), pass)
+        }
         return dx
+    }
+
+    /// Gradients of one chunk's intermediate matrices.
+    private struct Scratch {
+        let sum2: Matrix<S>
+        let hidden: Matrix<S>
+        let sum1: Matrix<S>
+        let attended: Matrix<S>
+        let qkv: Matrix<S>
+    }
+
+    private func backward(
+        _ chunk: SequenceChunks.Chunk, _ kept: Kept, _ scratch: Scratch, _ dy: Matrix<S>, into dx: Matrix<S>,
+        _ pass: Pass<S>
+    ) {
+        let all = 0..<chunk.rows.count
+        let dsum2 = scratch.sum2.rows(all)
+        S.meanPoolBackward(dy, offsets: chunk.offsets, into: dsum2)
+        normaliseBackward(dsum2, norm2, kept.moments2, sum: kept.sum2, chunk, pass)
+        let hidden = kept.hidden.rows(chunk.rows)
+        let dhidden = scratch.hidden.rows(all)
+        S.addColumnSums(of: dsum2, to: pass.gradient(contractBias).base)
+        multiplyBackward(hidden, contract, dsum2, into: dhidden, pass)
+        S.reluBackward(hidden, dhidden)
+        let dsum1 = scratch.sum1.rows(all)
+        S.addColumnSums(of: dhidden, to: pass.gradient(expandBias).base)
+        multiplyBackward(kept.h.rows(chunk.rows), expand, dhidden, into: dsum1, pass)
+        S.axpy(1, dsum2.base, dsum1.base, count: dsum1.count)
+        normaliseBackward(dsum1, norm1, kept.moments1, sum: kept.sum1, chunk, pass)
+        let attended = kept.attended.rows(chunk.rows)
+        let dattended = scratch.attended.rows(all)
+        multiplyBackward(attended, projection, dsum1, into: dattended, pass)
+        let dqkv = scratch.qkv.rows(all)
+        S.attentionBackward(
+            qkv: kept.qkv.rows(chunk.rows), out: attended, dout: dattended,
+            logSumExp: kept.logSumExp + chunk.rows.lowerBound * shape.heads, offsets: chunk.offsets,
+            requests: chunk.requests.count, heads: shape.heads, headDimension: shape.headDimension, into: dqkv)
+        multiplyBackward(kept.x.rows(chunk.rows), queriesKeysValues, dqkv, into: dx, pass)
+        S.axpy(1, dsum1.base, dx.base, count: dx.count)
+    }
+
+    // MARK: Steps of the block
+
+    /// y = x W
+    private func multiply(_ x: Matrix<S>, _ slot: ParameterSlot, into y: Matrix<S>, _ pass: Pass<S>) {
+        S.gemm(x, transposed: false, pass.weight(slot), transposed: false, into: y, alpha: 1, beta: 0)
+    }
+
+    /// dW += x^T dy, dx = dy W^T
+    private func multiplyBackward(
+        _ x: Matrix<S>, _ slot: ParameterSlot, _ dy: Matrix<S>, into dx: Matrix<S>, _ pass: Pass<S>
+    ) {
+        S.gemm(x, transposed: true, dy, transposed: false, into: pass.gradient(slot), alpha: 1, beta: 1)
+        S.gemm(dy, transposed: false, pass.weight(slot), transposed: true, into: dx, alpha: 1, beta: 0)
+    }
+
+    private func normalise(
+        _ x: Matrix<S>, residual: Matrix<S>, _ slots: NormSlots, _ moments: Moments, sum: Matrix<S>,
+        _ chunk: SequenceChunks.Chunk, into y: Matrix<S>, _ pass: Pass<S>
+    ) {
+        S.layerNorm(
+            x, residual: residual, gamma: pass.weight(slots.gamma).base, beta: pass.weight(slots.beta).base,
+            epsilon: Self.epsilon, sum: sum.rows(chunk.rows), into: y, mean: moments.mean + chunk.rows.lowerBound,
+            rstd: moments.rstd + chunk.rows.lowerBound)
+    }
+
+    /// In place on the gradient.
+    private func normaliseBackward(
+        _ dy: Matrix<S>, _ slots: NormSlots, _ moments: Moments, sum: Matrix<S>, _ chunk: SequenceChunks.Chunk,
+        _ pass: Pass<S>
+    ) {
+        S.layerNormBackward(
+            sum: sum.rows(chunk.rows), dy, gamma: pass.weight(slots.gamma).base,
+            mean: moments.mean + chunk.rows.lowerBound, rstd: moments.rstd + chunk.rows.lowerBound,
+            dgamma: pass.gradient(slots.gamma).base, dbeta: pass.gradient(slots.beta).base, into: dy)
     }
 }
