@@ -1,5 +1,4 @@
 import ArgumentParser
-import Dispatch
 import Foundation
 import Schema
 import Training
@@ -45,29 +44,5 @@ struct Train: ParsableCommand {
                 throw Exit.interrupted
             }
         }
-    }
-}
-
-/// SIGINT and SIGTERM raise the flag; a second one ends the process at once.
-final class StopSignals {
-    private let sources: [any DispatchSourceSignal]
-
-    init(_ flag: StopFlag) {
-        sources = [SIGINT, SIGTERM].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
-                if flag.isRaised { exit(130) }
-                flag.raise()
-            }
-            source.resume()
-            return source
-        }
-    }
-
-    func cancel() {
-        for source in sources { source.cancel() }
-        signal(SIGINT, SIG_DFL)
-        signal(SIGTERM, SIG_DFL)
     }
 }
