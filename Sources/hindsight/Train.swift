@@ -28,6 +28,7 @@ struct Train: ParsableCommand {
             let console = Console(outputOptions)
             for warning in checked.warnings { console.warn(warning) }
             let session = try RunSession(checked, resume: resume, prepared: file.prepared)
+            warn(of: session.badRows)
             if !resume { try session.prepareFolder() }
             let events = EventFile(folder: session.folder.path)
             let trainer = try session.trainer { event in
@@ -57,7 +58,8 @@ final class StopSignals {
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
-                if flag.isRaised { exit(130) }
+                // Not exit(): it would run destructors under the feet of the worker threads.
+                if flag.isRaised { _exit(130) }
                 flag.raise()
             }
             source.resume()
