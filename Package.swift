@@ -55,6 +55,6 @@ let package = Package(
         .testTarget(
             name: "ParametersTests", dependencies: ["Parameters", "Kernels"], resources: [.copy("Goldens")]),
         .testTarget(name: "TrainingTests", dependencies: ["Training"]),
-        .testTarget(name: "CommandLineTests", dependencies: ["Training"]),
+        .testTarget(name: "CommandLineTests", dependencies: ["hindsight", "Training"]),
     ]
 )

@@ -6,6 +6,8 @@ public protocol BatchProvider: Sendable {
     var schema: FeatureSchema { get }
     /// Good rows of a split; 0 when there is no such split.
     func rowCount(_ split: Split) throws -> Int
+    /// Throws `emptySplit` when a split that shall be used has no rows.
+    func requireRows(_ split: Split) throws
     /// Classes of the main label in a split.
     func classes(_ split: Split) throws -> ClassCheck
     func batches(

@@ -2,11 +2,12 @@ import Foundation
 
 /// Runs a producer ahead on a thread of its own, at most `depth` values.
 ///
-/// SAFETY: the condition guards all state; `produce` runs on the thread only, between `start` and `stop`.
+/// SAFETY: the condition guards all state; `produce` runs on the thread only, between `start` and `stop`, and is
+/// changed by `close` alone, when no thread runs.
 final class RunningAhead<Value>: @unchecked Sendable {
     private let condition = NSCondition()
     private let depth: Int
-    private let produce: () throws -> Value?
+    private var produce: (() throws -> Value?)?
     private var ready: [Value] = []
     private var failure: (any Error)?
     private var isFinished = false
@@ -39,7 +40,7 @@ final class RunningAhead<Value>: @unchecked Sendable {
             let stop = isStopping
             condition.unlock()
             if stop { break }
-            let result = Result { try produce() }
+            let result = Result { try produce?() }
             condition.lock()
             switch result {
             case .success(let value?): ready.append(value)
@@ -72,6 +73,13 @@ final class RunningAhead<Value>: @unchecked Sendable {
         return nil
     }
 
+    /// Stops for good and lets go of the producer. The thread holds this object a moment longer than it runs the
+    /// producer: were the producer to go with it, it would go on that thread, perhaps while the process ends.
+    func close() {
+        stop()
+        produce = nil
+    }
+
     /// Returns when the thread no longer touches the producer.
     func stop() {
         condition.lock()
@@ -95,7 +103,7 @@ public final class Prefetcher: BatchSource {
         ahead = RunningAhead(depth: depth) { try source.next() }
     }
 
-    deinit { ahead.stop() }
+    deinit { ahead.close() }
 
     public func next() throws -> Batch? {
         if !isStarted {
@@ -123,7 +131,7 @@ final class PrefetchedBlocks: BlockSource {
         ahead = RunningAhead(depth: 1) { try source.next() }
     }
 
-    deinit { ahead.stop() }
+    deinit { ahead.close() }
 
     func next() throws -> EncodedBlock? {
         if !isStarted {

@@ -43,6 +43,9 @@ public final class PreparedDataset: BatchProvider, @unchecked Sendable {
     public init(opening folder: URL) throws {
         self.folder = folder
         let url = folder.appendingPathComponent("manifest.json")
+        guard FileManager.default.fileExists(atPath: url.path) else {
+            throw LogsError(.noSuchFile, file: folder.path, detail: "no shards there; prepare them first")
+        }
         do {
             manifest = try JSONDecoder().decode(Manifest.self, from: Data(contentsOf: url))
         } catch {

@@ -47,11 +47,30 @@ struct CheckpointStore {
         return path
     }
 
+    /// Removes what a process that was killed had not finished writing.
+    func removeUnfinished() {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        for name in names where name.hasPrefix(".step-") && name.hasSuffix(".partial") {
+            try? FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+        }
+    }
+
     /// Loads parameters, optimiser state and position from the newest checkpoint.
     func readLatest(into server: LocalParameterServer, runHash: String) throws -> Position {
-        guard let path = list().first else {
-            throw TrainingError.checkpoint(path: folder, problem: "holds no checkpoint; train first")
+        let paths = list()
+        guard let path = paths.first else {
+            throw TrainingError.runFolder(path: folder, problem: "holds no checkpoint; train first")
         }
+        do {
+            return try read(path, into: server, runHash: runHash)
+        } catch let error as TensorFileError where error.problem != .system {
+            // Written whole or not at all, so the disk or a copy did this: better told than passed over.
+            let advice = paths.dropFirst().first.map { "--resume then goes on from \($0)" } ?? "then train without --resume"
+            throw TrainingError.checkpoint(path: path, problem: "is damaged (\(error)); remove it, \(advice)")
+        }
+    }
+
+    private func read(_ path: String, into server: LocalParameterServer, runHash: String) throws -> Position {
         let file = try SafetensorsFile(path: path)
         guard file.metadata["format"] == "hindsight-checkpoint" else {
             throw TrainingError.checkpoint(path: path, problem: "is not a checkpoint of Hindsight's")
@@ -61,14 +80,7 @@ struct CheckpointStore {
                 path: path,
                 problem: "has version \(file.metadata["version"] ?? "none"), expected \(Self.version)")
         }
-        guard file.metadata["run"] == runHash else {
-            throw TrainingError.checkpoint(
-                path: path,
-                problem: """
-                    was written by a run with other settings or data than these. Restore the run file to resume, \
-                    or train into another output folder
-                    """)
-        }
+        guard file.metadata["run"] == runHash else { throw TrainingError.otherRun(path: path) }
         guard let text = file.metadata["position"],
             let position = try? JSONDecoder().decode(Position.self, from: Data(text.utf8)),
             position.phase >= 0, position.epoch >= 0, position.batch >= 0, position.step >= 0

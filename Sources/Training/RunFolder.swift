@@ -9,6 +9,7 @@ import TensorFiles
 ///     encoder.json      vocabularies and cut points, as learnt from the training split
 ///     checkpoints/      step-<n>.safetensors
 ///     metrics.json      the summary of a finished run
+///     bad-rows.jsonl    rows that `on_bad_row: skip` left out
 ///     events.out.*      TensorBoard
 public struct RunFolder: Sendable {
     public let path: String
@@ -27,6 +28,8 @@ public struct RunFolder: Sendable {
 
     var encoder: URL { URL(fileURLWithPath: "\(path)/encoder.json") }
     var badRows: URL { URL(fileURLWithPath: "\(path)/bad-rows.jsonl") }
+    /// Those met by `evaluate`, which must not replace those of training.
+    var evaluatedBadRows: URL { URL(fileURLWithPath: "\(path)/bad-rows-evaluated.jsonl") }
 
     public func readEncoder() throws -> FittedEncoder {
         guard FileManager.default.fileExists(atPath: encoder.path) else {
@@ -41,7 +44,8 @@ public struct RunFolder: Sendable {
 
     /// Removes what an earlier run left, so that nothing of it can be taken for this one's.
     public func clear() throws {
-        for file in checkpoints.list() + ["\(path)/metrics.json"] where FileManager.default.fileExists(atPath: file) {
+        for file in checkpoints.list() + ["\(path)/metrics.json", "\(path)/run.json"]
+        where FileManager.default.fileExists(atPath: file) {
             try FileManager.default.removeItem(atPath: file)
         }
     }
@@ -73,7 +77,7 @@ public struct RunFolder: Sendable {
         do {
             return try decoder.decode(type, from: data)
         } catch {
-            throw TrainingError.runFolder(path: file, problem: "is not readable as \(type): \(error)")
+            throw TrainingError.checkpoint(path: file, problem: "is not readable as \(type): \(error)")
         }
     }
 }

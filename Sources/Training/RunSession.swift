@@ -17,7 +17,7 @@ public final class RunSession {
     public convenience init(_ checked: CheckedRun, resume: Bool = false, prepared: String? = nil) throws {
         let run = checked.configuration
         let folder = RunFolder(run.output)
-        let dataset = try Self.open(run.logs, schema: run.schema, folder: folder)
+        let dataset = try Self.open(run.logs, schema: run.schema, badRows: folder.badRows)
         if let prepared {
             let shards = try PreparedDataset.open(URL(fileURLWithPath: prepared))
             try shards.check(against: dataset)
@@ -25,6 +25,7 @@ public final class RunSession {
         } else {
             try self.init(checked, logs: dataset, encoder: resume ? try folder.readEncoder() : try dataset.fitEncoder())
         }
+        if resume, try folder.readRecord().runHash != runHash { throw TrainingError.otherRun(path: folder.path) }
     }
 
     /// A run over logs that are open already: the runs of a comparison share decoded batches.
@@ -50,9 +51,11 @@ public final class RunSession {
         let record = try folder.readRecord()
         run = record.configuration
         encoder = try folder.readEncoder()
-        logs = try Self.open(
-            data.map(record.configuration.logs.reading(test:)) ?? record.configuration.logs,
-            schema: record.configuration.schema.keeping(reads), folder: folder)
+        var logs = data.map(record.configuration.logs.reading(test:)) ?? record.configuration.logs
+        // Scores have one line a row: a row left out would move all that follow.
+        if reads != .all { logs.onBadRow = .fail }
+        self.logs = try Self.open(
+            logs, schema: record.configuration.schema.keeping(reads), badRows: folder.evaluatedBadRows)
         runHash = record.runHash
     }
 
@@ -66,9 +69,8 @@ public final class RunSession {
         case regularInputs
     }
 
-    private static func open(_ logs: LogsConfiguration, schema: FeatureSchema, folder: RunFolder) throws -> Dataset {
-        if logs.onBadRow == .skip { try folder.create() }
-        return try Dataset(logs: logs, schema: schema, baseFolder: here, badRowFile: folder.badRows)
+    private static func open(_ logs: LogsConfiguration, schema: FeatureSchema, badRows: URL) throws -> Dataset {
+        try Dataset(logs: logs, schema: schema, baseFolder: here, badRowFile: badRows)
     }
 
     private static var here: URL { URL(fileURLWithPath: FileManager.default.currentDirectoryPath) }
@@ -81,12 +83,17 @@ public final class RunSession {
         }
     }
 
+    /// The rows that `on_bad_row: skip` has left out so far; nil when the logs were prepared.
+    public var badRows: BadRowLog? { (logs as? Dataset)?.badRows }
+
     /// Starts a new run in the folder, forgetting an earlier one there.
     public func prepareFolder() throws {
         try folder.create()
         try folder.clear()
         try encoder.write(to: folder.encoder)
-        try folder.write(RunFolder.Record(configuration: run, runHash: runHash))
+        var recorded = run
+        recorded.logs = run.logs.relative(to: Self.here)
+        try folder.write(RunFolder.Record(configuration: recorded, runHash: runHash))
     }
 
     /// The split's batches; training is shuffled by the run's seed, the others are in file order.
@@ -147,6 +154,18 @@ extension LogsConfiguration {
         }
     }
 
+    /// The same logs by absolute paths, so that they are found from wherever the run is evaluated.
+    func relative(to folder: URL) -> LogsConfiguration {
+        func absolute(_ path: String) -> String {
+            path.hasPrefix("/") ? path : folder.appendingPathComponent(path).standardized.path
+        }
+        var other = self
+        other.train = train.map(absolute)
+        other.validation = validation.map(absolute)
+        other.test = test.map(absolute)
+        return other
+    }
+
     /// The same kind of logs, with these files as the test split.
     func reading(test files: [String]) -> LogsConfiguration {
         var other = self
@@ -164,6 +183,10 @@ extension FeatureSchema {
     func keeping(_ columns: RunSession.Columns) -> FeatureSchema {
         guard columns != .all else { return self }
         var schema = self
+        // A score depends on the features alone: requests, groups and times are for training and metrics.
+        schema.requestColumn = nil
+        schema.groupColumn = nil
+        schema.timestampColumn = nil
         schema.labels = []
         schema.weightColumn = nil
         schema.softLabelColumn = nil

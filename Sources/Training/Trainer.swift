@@ -63,11 +63,9 @@ public final class Trainer {
 
     /// Trains to the end, or until asked to stop.
     public func train(resume: Bool) throws -> TrainingOutcome {
-        if resume {
-            position = try folder.checkpoints.readLatest(into: engine.server, runHash: runHash)
-            lastCheckpoint = folder.checkpoints.list().first
-        }
-        let done = position.phase * schedule.stepsPerPhase + position.step
+        folder.checkpoints.removeUnfinished()
+        if resume { try restore() }
+        let done = stepsBeforePhase + position.step
         onEvent(.started(totalSteps: schedule.totalSteps, samples: data.trainRows, resumedAt: done))
         let meter = ProgressMeter(totalSteps: schedule.totalSteps, doneBefore: done, hasTeacher: engine.plan.hasTeacher)
         while !position.finished {
@@ -77,11 +75,28 @@ public final class Trainer {
             }
         }
         let seconds = meter.seconds
-        if resume && meter.samplesSeen == 0 { lastCheckpoint = folder.checkpoints.list().first }
         return .finished(try summarise(meter, seconds: seconds))
     }
 
+    /// Goes to the newest checkpoint. A run that was killed before its first one starts over: from the same
+    /// initial values, over the same batches.
+    private func restore() throws {
+        guard let newest = folder.checkpoints.list().first else {
+            guard try folder.readRecord().runHash == runHash else { throw TrainingError.otherRun(path: folder.path) }
+            return
+        }
+        let found = try folder.checkpoints.readLatest(into: engine.server, runHash: runHash)
+        guard found.phase < schedule.phases.count, found.epoch < run.training.epochs,
+            found.step <= schedule.stepsPerPhase, found.batch <= found.step
+        else { throw TrainingError.checkpoint(path: newest, problem: "has a position that this run never has") }
+        position = found
+        lastCheckpoint = newest
+    }
+
     // MARK: Steps
+
+    /// Steps of the phases before this one.
+    private var stepsBeforePhase: Int { position.phase * schedule.stepsPerPhase }
 
     private func trainEpoch(_ meter: ProgressMeter) throws {
         let phase = schedule.phases[position.phase]
@@ -128,8 +143,8 @@ public final class Trainer {
             return try engine.run(segment)
         } catch let bad as NotFinite {
             throw TrainingError.notFinite(
-                tensor: bad.tensor, value: bad.value, step: bad.step, epoch: position.epoch, batch: bad.batch,
-                checkpoint: lastCheckpoint)
+                tensor: bad.tensor, value: bad.value, step: stepsBeforePhase + bad.step + 1, epoch: position.epoch + 1,
+                batch: bad.batch + 1, checkpoint: lastCheckpoint)
         }
     }
 
@@ -145,7 +160,13 @@ public final class Trainer {
     }
 
     private func checkpoint() throws -> String {
-        let step = position.phase * schedule.stepsPerPhase + position.step
+        let step = stepsBeforePhase + position.step
+        // Finite gradients may still make an infinite parameter, when the learning rate is absurd.
+        if let bad = engine.server.firstNonFinite() {
+            throw TrainingError.notFinite(
+                tensor: bad.tensor, value: Double(bad.value), step: step, epoch: position.epoch + 1,
+                batch: position.batch, checkpoint: lastCheckpoint)
+        }
         let path = try folder.checkpoints.write(
             engine.server, position, step: step, runHash: runHash, keep: run.training.keepCheckpoints)
         lastCheckpoint = path
@@ -158,7 +179,7 @@ public final class Trainer {
     private func evaluateValidation() throws {
         guard let validation = data.validation else { return }
         let report = try evaluate(validation, split: "validation", resamples: 0)
-        onEvent(.evaluated(report, step: position.phase * schedule.stepsPerPhase + position.step))
+        onEvent(.evaluated(report, step: stepsBeforePhase + position.step))
     }
 
     private func evaluate(_ source: any BatchSource, split: String, resamples: Int) throws -> SplitReport {
@@ -170,6 +191,12 @@ public final class Trainer {
             name: run.name, task: run.task, method: run.distillation.method, seed: run.seed, runHash: runHash,
             steps: schedule.totalSteps, samples: meter.samplesSeen, trainingSeconds: seconds,
             samplesPerSecond: Double(meter.samplesSeen) / max(seconds, 1e-9))
+        if meter.samplesSeen == 0, let before = try? folder.readSummary(), before.runHash == runHash {
+            // Resumed after its end: only the evaluation is new.
+            summary.samples = before.samples
+            summary.trainingSeconds = before.trainingSeconds
+            summary.samplesPerSecond = before.samplesPerSecond
+        }
         summary.validation = try data.validation.map {
             try evaluate($0, split: "validation", resamples: run.evaluation.resamples)
         }

@@ -1,13 +1,13 @@
 /// Why a run could not start, go on or be read.
 public enum TrainingError: Error, CustomStringConvertible {
-    /// NaN or infinity in a loss or a gradient.
+    /// NaN or infinity in a loss, a gradient or a parameter. Step (of the whole run), epoch and batch count from 1.
     case notFinite(tensor: String, value: Double, step: Int, epoch: Int, batch: Int, checkpoint: String?)
-    /// A checkpoint that does not belong to this run, or none where one is needed.
+    /// A checkpoint, or another file of the run folder, that is damaged or not what it should be.
     case checkpoint(path: String, problem: String)
-    /// The run folder lacks something or is in use for another run.
+    /// A checkpoint or run folder of a run with other settings or data.
+    case otherRun(path: String)
+    /// The run folder lacks something.
     case runFolder(path: String, problem: String)
-    /// A split that metrics or training are undefined on.
-    case split(name: String, problem: String)
 
     public var description: String {
         switch self {
@@ -19,8 +19,12 @@ public enum TrainingError: Error, CustomStringConvertible {
                 warm-up, and look for extreme sample weights or continuous labels in that batch.
                 """
         case .checkpoint(let path, let problem): return "\(path): \(problem)"
+        case .otherRun(let path):
+            return """
+                \(path): was written by a run with other settings or data than these. Restore the run file to resume, \
+                or train into another output folder
+                """
         case .runFolder(let path, let problem): return "\(path): \(problem)"
-        case .split(let name, let problem): return "the \(name) split \(problem)"
         }
     }
 }

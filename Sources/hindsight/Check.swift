@@ -25,6 +25,7 @@ struct Check: ParsableCommand {
             } else {
                 let session = try RunSession(checked)
                 let rows = try session.logs.rowCount(.train)
+                warn(of: session.badRows)
                 print(
                     checked.plan(
                         tableRows: session.encoder.tableRows, trainingRows: rows,

@@ -25,6 +25,14 @@ struct Compare: ParsableCommand {
     @Option(help: "How many seeds, counted up from the run file's.")
     var seeds = 3
 
+    func validate() throws {
+        let methods = try parseMethods()
+        guard !methods.isEmpty, Set(methods).count == methods.count else {
+            throw ValidationError("--methods: '\(self.methods)' names no method, or one twice")
+        }
+        guard seeds > 0 else { throw ValidationError("--seeds: \(seeds) is not a number of seeds") }
+    }
+
     func run() throws {
         try reportingFailures {
             try Comparison(file: file, methods: parseMethods(), seeds: seeds, console: Console(outputOptions)).run()
@@ -53,7 +61,7 @@ struct Comparison {
         var summaries: [Schema.Method: [RunSummary]] = [:]
         var opened: (logs: any BatchProvider, encoder: FittedEncoder)?
         let base = try file.load().configuration
-        for seed in 0..<max(1, seeds) {
+        for seed in 0..<seeds {
             for method in methods {
                 var options = file
                 options.seed = base.seed + UInt64(seed)
@@ -66,6 +74,7 @@ struct Comparison {
                 } else {
                     session = try RunSession(checked, prepared: file.prepared)
                     opened = (session.logs, session.encoder)
+                    warn(of: session.badRows)
                 }
                 summaries[method, default: []].append(try train(session, checked))
             }
@@ -118,7 +127,7 @@ struct Comparison {
             ])
         }
         return """
-            \(split) AUC over \(max(1, seeds)) seed\(seeds > 1 ? "s" : ""), mean and 95 % interval
+            \(split) AUC over \(seeds) seed\(seeds > 1 ? "s" : ""), mean and 95 % interval
             \(table.rendered())
             """
     }

@@ -1,5 +1,6 @@
 import Evaluation
 import Foundation
+import Logs
 import Schema
 import Training
 
@@ -60,6 +61,15 @@ final class Console {
             (\(Int(summary.samplesPerSecond)) samples/s). Written to \(folder).
             """)
     }
+}
+
+/// Warns of what `on_bad_row: skip` has left out, if anything.
+func warn(of rows: BadRowLog?) {
+    guard let rows, rows.total > 0 else { return }
+    let reasons = rows.countsByReason.sorted { $0.key < $1.key }.map { "\($0.value) x \($0.key)" }
+    printError(
+        "warning: \(rows.total) bad rows left out, kept in \(rows.sideFile.relativePath): "
+            + reasons.joined(separator: "; "))
 }
 
 /// Metrics as rows, student and teacher as columns, each value with its interval.

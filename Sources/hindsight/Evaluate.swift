@@ -1,4 +1,5 @@
 import ArgumentParser
+import Logs
 import Training
 
 struct Evaluate: ParsableCommand {
@@ -11,8 +12,8 @@ struct Evaluate: ParsableCommand {
     @Option(help: "Other logs (file, glob or folder) instead of the run's test split.")
     var data: [String] = []
 
-    @Option(help: "The split to measure: train, validation or test.")
-    var split = "test"
+    @Option(help: "The split to measure.")
+    var split = Split.test
 
     @OptionGroup var outputOptions: OutputOptions
 
@@ -23,6 +24,7 @@ struct Evaluate: ParsableCommand {
             let report = try scores.report(
                 session.run, split: data.isEmpty ? split.rawValue : data.joined(separator: ", "),
                 resamples: session.run.evaluation.resamples)
+            warn(of: session.badRows)
             if outputOptions.json {
                 printJSON(["event": "evaluated"], adding: report)
             } else {

@@ -20,17 +20,28 @@ func reportingFailures(_ body: () throws -> Void) throws {
         try body()
     } catch let code as ExitCode {
         throw code
+    } catch let error as ValidationError {
+        // ArgumentParser tells it with the command's usage, and exits with 64.
+        throw error
     } catch {
-        printError("error: \(error)")
+        printError("error: \(words(for: error))")
         throw exitCode(of: error)
     }
+}
+
+/// What an error says of itself; Foundation's own errors say it in the language of Cocoa.
+private func words(for error: any Error) -> String {
+    guard let error = error as? CocoaError else { return "\(error)" }
+    let cause = (error.underlying as? POSIXError).map { String(cString: strerror($0.code.rawValue)) }
+    return [error.filePath, cause ?? error.localizedDescription].compactMap { $0 }.joined(separator: ": ")
 }
 
 private func exitCode(of error: any Error) -> ExitCode {
     switch error {
     case let error as LogsError where error.kind == .noSuchFile: Exit.missingFile
+    case let error as LogsError where error.kind == .writeFailed: Exit.trainingStopped
     case is SchemaError, is LogsError, is EvaluationError: Exit.badData
-    case TrainingError.split: Exit.badData
+    case TrainingError.otherRun: Exit.badData
     case TrainingError.runFolder: Exit.missingFile
     default: Exit.trainingStopped
     }

@@ -15,8 +15,8 @@ struct Hindsight: ParsableCommand {
 
             Any key of the run file can be set from the command line: --set distillation.method=pfd
 
-            Exit codes: 0 done; 64 the command line is wrong; 65 the run file or the logs are wrong; 66 a file \
-            is missing; 70 training stopped (NaN, a broken checkpoint); 130 interrupted, after a checkpoint.
+            Exit codes: 0 done; 64 the command line is wrong; 65 the run file (or a --set) or the logs are wrong; 66 \
+            a file is missing; 70 it had to stop (NaN, a damaged checkpoint, a full disk); 130 interrupted, after a checkpoint.
             """,
         subcommands: [
             Check.self, Prepare.self, Train.self, Evaluate.self, Predict.self, Compare.self, Demo.self,

@@ -25,6 +25,10 @@ struct RunFileOptions: ParsableArguments {
 
     /// Reads and checks the run file with the changes applied.
     func load() throws -> CheckedRun {
+        guard FileManager.default.fileExists(atPath: runFile) else {
+            printError("error: \(runFile): no such run file")
+            throw Exit.missingFile
+        }
         var all = overrides
         if let output { all.append("output=\(output)") }
         if let seed { all.append("seed=\(seed)") }

@@ -35,7 +35,7 @@ struct Predict: ParsableCommand {
             let session = try RunSession(folder: folder, data: data, reads: teacher ? .inputs : .regularInputs)
             let scores = try session.trainedEngine().score(session.ordered(.test), teacher: teacher)
             if teacher && scores.teacher == nil {
-                throw TrainingError.runFolder(path: folder, problem: "has no teacher; leave --teacher out")
+                throw ValidationError("--teacher: the run in \(folder) has no teacher")
             }
             if out.hasSuffix(".parquet") {
                 try writeParquet(scores)
@@ -46,7 +46,8 @@ struct Predict: ParsableCommand {
     }
 
     private func writeParquet(_ scores: Scores) throws {
-        let temporary = out + ".part"
+        let temporary = out + ".partial"
+        defer { unlink(temporary) }
         let writer = try TableWriter(path: temporary)
         var columns: [(name: String, values: ColumnValues)] = [
             ("row", .int64(scores.student.indices.map { Int64($0) })), ("score", .float(scores.student)),
@@ -54,7 +55,9 @@ struct Predict: ParsableCommand {
         if let teacher = scores.teacher { columns.append(("teacher_score", .float(teacher))) }
         try writer.write(columns)
         try writer.close()
-        _ = try FileManager.default.replaceItemAt(URL(fileURLWithPath: out), withItemAt: URL(fileURLWithPath: temporary))
+        guard rename(temporary, out) == 0 else {
+            throw LogsError(.writeFailed, file: out, detail: String(cString: strerror(errno)))
+        }
     }
 
     private func writeCSV(_ scores: Scores) throws {

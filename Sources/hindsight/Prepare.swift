@@ -32,6 +32,7 @@ struct Prepare: ParsableCommand {
             for split in Split.allCases where try shards.rowCount(split) > 0 {
                 print("\(split.rawValue): \(try shards.rowCount(split)) samples")
             }
+            warn(of: dataset.badRows)
             print("Written to \(into).")
         }
     }

@@ -27,6 +27,7 @@ struct Train: ParsableCommand {
             let console = Console(outputOptions)
             for warning in checked.warnings { console.warn(warning) }
             let session = try RunSession(checked, resume: resume, prepared: file.prepared)
+            warn(of: session.badRows)
             if !resume { try session.prepareFolder() }
             let events = EventFile(folder: session.folder.path)
             let trainer = try session.trainer { event in
