@@ -4,8 +4,10 @@
     python3 pytorch_peer.py --workload ctr-baseline                       the common way: one row a sample
     python3 pytorch_peer.py --workload ctr-pfd+md-share* --deduplicated   the strongest way
     python3 pytorch_peer.py --verify                                      both ways give the same gradients
+    python3 pytorch_peer.py --serve                                       work in slices, for ./benchmark
 
-Prints one JSON object: {"workload", "deduplicated", "threads", "samples_per_second", ...}.
+Prints one JSON object: {"workload", "deduplicated", "threads", "samples_per_second", ...}. With --serve a greeting
+({"parameters", ...}), then for each line of seconds on standard input one {"samples", "seconds", ...}.
 
 Workloads
     ctr-baseline        inner-product model
@@ -70,6 +72,7 @@ def parse_arguments() -> argparse.Namespace:
     p.add_argument("--data", help="take the batches from this safetensors file")
     p.add_argument("--write-data", help="write the synthetic batches to this safetensors file and leave")
     p.add_argument("--verify", action="store_true", help="compare both ways' losses and gradients in float64 and leave")
+    p.add_argument("--serve", action="store_true", help="read seconds from standard input, work so long, answer, repeat")
     shape = p.add_argument_group("shape")
     shape.add_argument("--batch", type=int, default=1024)
     shape.add_argument("--samples-per-request", type=int, default=10)
@@ -456,6 +459,18 @@ def gemm_peak() -> float:
     return 2 * 1024 ** 3 / min(times)
 
 
+def parameter_counts(a: argparse.Namespace, trainer: "Trainer") -> dict[str, int]:
+    """Dense weights, and values of the tables that this workload reads, to compare with another's model."""
+    id_tables, other_tables = 2, a.user_features - 1 + a.item_features - 1 + max(0, a.sequence_fields - 2)
+    if "pfd" in a.workload:
+        other_tables += a.privileged_features
+    if trainer.share_star:
+        id_tables += 1
+    return {
+        "parameters": sum(p.numel() for p in trainer.networks.parameters()),
+        "embedding_parameters": (id_tables * a.ids + other_tables * a.rows) * a.dimension}
+
+
 # ---- Measuring ----
 
 def step_times(
@@ -473,6 +488,21 @@ def step_times(
         times.append(time.perf_counter() - begin)
         processor_times.append(time.process_time() - processor_begin)
     return times, processor_times
+
+
+def serve(a: argparse.Namespace, trainer: Trainer, batches: list[Batch]) -> None:
+    """Works in slices of so many seconds as standard input says, so that contenders can take turns."""
+    step = 0
+    for line in sys.stdin:
+        end, samples = time.perf_counter() + float(line), 0
+        begin, processor_begin = time.perf_counter(), time.process_time()
+        while time.perf_counter() < end or samples == 0:
+            batch = batches[step % len(batches)]
+            trainer.step(batch, a.deduplicated)
+            step, samples = step + 1, samples + len(batch.label)
+        print(json.dumps({
+            "samples": samples, "seconds": time.perf_counter() - begin,
+            "processor_seconds": time.process_time() - processor_begin}), flush=True)
 
 
 def faster_attention(a: argparse.Namespace, tables: Tables, batches: list[Batch]) -> bool:
@@ -522,6 +552,11 @@ def main() -> None:
 
     fused = faster_attention(a, tables, batches)
     trainer = Trainer(a, tables, a.workload, fused)
+    if a.serve:
+        step_times(trainer, batches, a.deduplicated, seconds=0, warm_up=5 if a.compile else 3)
+        print(json.dumps(parameter_counts(a, trainer) | {
+            "attention": "fused" if fused else "plain", "allocator": allocator, "torch": torch.__version__}), flush=True)
+        return serve(a, trainer, batches)
     times, processor_times = step_times(trainer, batches, a.deduplicated, a.seconds, warm_up=5 if a.compile else 3)
     step = statistics.median(times)
     flops, peak = flops_a_sample(a, a.workload, a.deduplicated), gemm_peak()
