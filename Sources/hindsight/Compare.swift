@@ -121,15 +121,25 @@ struct Comparison {
             let losses = runs.compactMap { ($0.test ?? $0.validation)?.student[.logLoss]?.value }
             let speed = runs.map(\.samplesPerSecond).reduce(0, +) / Double(max(1, runs.count))
             table.add([
-                method.rawValue, spread(student),
+                method.rawValue, auc(runs, student, \.optionalStudent, split: split),
                 method == methods[0] ? "" : try difference(student, reference),
-                spread(aucs(method, \.teacher)), SeedSpread(losses).map { format($0.mean) } ?? "–", "\(Int(speed))",
+                auc(runs, aucs(method, \.teacher), \.teacher, split: split),
+                SeedSpread(losses).map { format($0.mean) } ?? "–", "\(Int(speed))",
             ])
         }
         return """
-            \(split) AUC over \(seeds) seed\(seeds > 1 ? "s" : ""), mean and 95 % interval
+            \(split) AUC \(seeds > 1 ? "over \(seeds) seeds, mean and 95 % interval" : "of one seed, 95 % bootstrap interval")
             \(table.rendered())
             """
+    }
+
+    /// Over several seeds their mean and its interval; of one seed the interval over test requests.
+    private func auc(
+        _ runs: [RunSummary], _ values: [Double], _ who: KeyPath<SplitReport, EvaluationReport?>, split: String
+    ) -> String {
+        guard runs.count == 1 else { return spread(values) }
+        let report = split == "test" ? runs[0].test : runs[0].validation
+        return report?[keyPath: who]?[.auc].map(format) ?? "–"
     }
 
     private func spread(_ values: [Double]) -> String {
