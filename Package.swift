@@ -8,7 +8,10 @@ let package = Package(
         .executable(name: "hindsight", targets: ["hindsight"]),
         .library(
             name: "Hindsight",
-            targets: ["Schema", "Logs", "Layers", "Rankers", "Distillation", "Parameters", "Training", "Evaluation"]),
+            targets: [
+                "Schema", "Logs", "Layers", "Rankers", "Distillation", "Parameters", "Training", "Evaluation",
+                "Retrieval",
+            ]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -23,6 +26,7 @@ let package = Package(
 
         // The rooms.
         .target(name: "Kernels", dependencies: ["CKernels", "CDNNL"]),
+        .target(name: "Retrieval", dependencies: ["CKernels"]),
         .target(name: "TensorFiles"),
         .target(name: "Schema", dependencies: ["Yams"]),
         .target(name: "Logs", dependencies: ["Schema", "CArrow", "TensorFiles"]),
@@ -42,6 +46,7 @@ let package = Package(
             ]),
 
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
+        .testTarget(name: "RetrievalTests", dependencies: ["Retrieval", "CKernels"]),
         .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
         .testTarget(name: "SchemaTests", dependencies: ["Schema"]),
         .testTarget(name: "LogsTests", dependencies: ["Logs"]),

@@ -1,0 +1,109 @@
+import CKernels
+
+/// Up to 1024 items: vectors, codes, ids and categories, side by side. A chunk that a snapshot holds never
+/// changes; a draft writes only to chunks that bear its own mark, copies it made itself.
+///
+/// SAFETY of `@unchecked Sendable`: written before it is published (through a mutex), then only read.
+final class Chunk: @unchecked Sendable {
+    static let rows = Int(HS_TOPK_CHUNK)
+
+    let dimension: Int
+    let draft: UInt64
+    var count: Int
+    let codes: UnsafeMutablePointer<UInt8>
+    let scales: UnsafeMutablePointer<Float>
+    let residuals: UnsafeMutablePointer<Float>
+    let norms: UnsafeMutablePointer<Float>
+    let ids: UnsafeMutablePointer<Int64>
+    let categories: UnsafeMutablePointer<UInt16>
+    let vectors: UnsafeMutablePointer<Float>
+    /// Whoever owns `vectors`, when that is not this chunk: such a chunk is never written to.
+    private let lender: (any AnyObject & Sendable)?
+
+    /// An empty chunk, or one that borrows the vectors of its items.
+    init(
+        dimension: Int, draft: UInt64, borrowing borrowed: UnsafePointer<Float>? = nil,
+        of lender: (any AnyObject & Sendable)? = nil
+    ) {
+        self.dimension = dimension
+        self.draft = draft
+        count = 0
+        codes = Self.memory(hs_topk_code_bytes(dimension))
+        scales = Self.memory(Self.rows)
+        residuals = Self.memory(Self.rows)
+        norms = Self.memory(Self.rows)
+        ids = Self.memory(Self.rows)
+        categories = Self.memory(Self.rows)
+        // Borrowed vectors are only read: see `lender`.
+        vectors = borrowed.map { UnsafeMutablePointer(mutating: $0) } ?? .allocate(capacity: Self.rows * dimension)
+        self.lender = lender
+    }
+
+    /// A copy that `draft` may write to.
+    init(copying other: Chunk, draft: UInt64) {
+        dimension = other.dimension
+        self.draft = draft
+        count = other.count
+        codes = Self.copy(other.codes, hs_topk_code_bytes(dimension))
+        scales = Self.copy(other.scales, Self.rows)
+        residuals = Self.copy(other.residuals, Self.rows)
+        norms = Self.copy(other.norms, Self.rows)
+        ids = Self.copy(other.ids, Self.rows)
+        categories = Self.copy(other.categories, Self.rows)
+        vectors = .allocate(capacity: Self.rows * dimension)
+        vectors.update(from: other.vectors, count: count * dimension)
+        lender = nil
+    }
+
+    deinit {
+        codes.deallocate()
+        scales.deallocate()
+        residuals.deallocate()
+        norms.deallocate()
+        ids.deallocate()
+        categories.deallocate()
+        if lender == nil { vectors.deallocate() }
+    }
+
+    /// Puts an item at `row`, `row <= count`; false when the vector is not finite, and then nothing changed.
+    func set(_ row: Int, id: Int64, vector: UnsafePointer<Float>, category: UInt16) -> Bool {
+        precondition(lender == nil && row <= count && row < Self.rows, "Chunk: row \(row) of \(count)")
+        guard hs_topk_quantise(vector, 1, dimension, row, codes, scales, residuals, norms) < 0 else { return false }
+        (vectors + row * dimension).update(from: vector, count: dimension)
+        ids[row] = id
+        categories[row] = category
+        count = max(count, row + 1)
+        return true
+    }
+
+    /// Copies an item of this or another chunk to `row`.
+    func set(_ row: Int, from other: Chunk, _ place: Int) {
+        hs_topk_move_codes(other.codes, place, codes, row, dimension)
+        scales[row] = other.scales[place]
+        residuals[row] = other.residuals[place]
+        norms[row] = other.norms[place]
+        ids[row] = other.ids[place]
+        categories[row] = other.categories[place]
+        (vectors + row * dimension).update(from: other.vectors + place * dimension, count: dimension)
+    }
+
+    /// What the kernels see of this chunk, valid as long as the chunk.
+    var view: hs_topk_chunk {
+        hs_topk_chunk(
+            vectors: vectors, codes: codes, scales: scales, residuals: residuals, norms: norms, ids: ids, count: count)
+    }
+
+    /// Zeroed and aligned for whole vector registers.
+    private static func memory<T>(_ count: Int) -> UnsafeMutablePointer<T> {
+        let bytes = count * MemoryLayout<T>.stride
+        let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+        raw.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+        return raw.bindMemory(to: T.self, capacity: count)
+    }
+
+    private static func copy<T>(_ from: UnsafeMutablePointer<T>, _ count: Int) -> UnsafeMutablePointer<T> {
+        let raw = UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<T>.stride, alignment: 64)
+        raw.copyMemory(from: from, byteCount: count * MemoryLayout<T>.stride)
+        return raw.bindMemory(to: T.self, capacity: count)
+    }
+}
