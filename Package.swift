@@ -9,6 +9,7 @@ let package = Package(
         .library(
             name: "Hindsight",
             targets: ["Schema", "Logs", "Layers", "Rankers", "Distillation", "Parameters", "Training", "Evaluation"]),
+        .library(name: "HindsightServing", targets: ["ModelPackage"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -34,10 +35,12 @@ let package = Package(
         .target(
             name: "Training",
             dependencies: ["Distillation", "Parameters", "Evaluation", "TensorFiles"]),
+        // The serving side of the wall.
+        .target(name: "ModelPackage", dependencies: ["Kernels", "Layers", "TensorFiles", "Schema", "Logs"]),
         .executableTarget(
             name: "hindsight",
             dependencies: [
-                "Training",
+                "Training", "ModelPackage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
@@ -55,6 +58,7 @@ let package = Package(
         .testTarget(
             name: "ParametersTests", dependencies: ["Parameters", "Kernels"], resources: [.copy("Goldens")]),
         .testTarget(name: "TrainingTests", dependencies: ["Training"]),
+        .testTarget(name: "ModelPackageTests", dependencies: ["ModelPackage", "Training", "hindsight"]),
         .testTarget(name: "CommandLineTests", dependencies: ["Training"]),
     ]
 )
