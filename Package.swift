@@ -9,7 +9,7 @@ let package = Package(
         .library(
             name: "Hindsight",
             targets: ["Schema", "Logs", "Layers", "Rankers", "Distillation", "Parameters", "Training", "Evaluation"]),
-        .library(name: "HindsightServing", targets: ["ModelPackage"]),
+        .library(name: "HindsightServing", targets: ["ModelPackage", "Serving"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -37,10 +37,11 @@ let package = Package(
             dependencies: ["Distillation", "Parameters", "Evaluation", "TensorFiles"]),
         // The serving side of the wall.
         .target(name: "ModelPackage", dependencies: ["Kernels", "Layers", "TensorFiles", "Schema", "Logs"]),
+        .target(name: "Serving", dependencies: ["ModelPackage", "Kernels", "TensorFiles", "Schema", "Logs"]),
         .executableTarget(
             name: "hindsight",
             dependencies: [
-                "Training", "ModelPackage",
+                "Training", "ModelPackage", "Serving",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
@@ -59,6 +60,7 @@ let package = Package(
             name: "ParametersTests", dependencies: ["Parameters", "Kernels"], resources: [.copy("Goldens")]),
         .testTarget(name: "TrainingTests", dependencies: ["Training"]),
         .testTarget(name: "ModelPackageTests", dependencies: ["ModelPackage", "Training", "hindsight"]),
+        .testTarget(name: "ServingTests", dependencies: ["Serving", "Training", "hindsight"]),
         .testTarget(name: "CommandLineTests", dependencies: ["Training"]),
     ]
 )
