@@ -19,6 +19,6 @@ struct Hindsight: ParsableCommand {
             is missing; 70 training stopped (NaN, a broken checkpoint); 130 interrupted, after a checkpoint.
             """,
         subcommands: [
-            Check.self, Prepare.self, Train.self, Evaluate.self, Predict.self, Compare.self, Demo.self, Export.self, Index.self,
+            Check.self, Prepare.self, Train.self, Evaluate.self, Predict.self, Compare.self, Demo.self, Export.self, Index.self, Parity.self,
         ])
 }
