@@ -8,10 +8,8 @@ let package = Package(
         .executable(name: "hindsight", targets: ["hindsight"]),
         .library(
             name: "Hindsight",
-            targets: [
-                "Schema", "Logs", "Layers", "Rankers", "Distillation", "Parameters", "Training", "Evaluation",
-                "Retrieval",
-            ]),
+            targets: ["Schema", "Logs", "Layers", "Rankers", "Distillation", "Parameters", "Training", "Evaluation"]),
+        .library(name: "HindsightServing", targets: ["ModelPackage", "Serving", "Retrieval"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -38,10 +36,13 @@ let package = Package(
         .target(
             name: "Training",
             dependencies: ["Distillation", "Parameters", "Evaluation", "TensorFiles"]),
+        // The serving side of the wall.
+        .target(name: "ModelPackage", dependencies: ["Kernels", "Layers", "TensorFiles", "Schema", "Logs"]),
+        .target(name: "Serving", dependencies: ["ModelPackage", "Kernels", "TensorFiles", "Schema", "Logs"]),
         .executableTarget(
             name: "hindsight",
             dependencies: [
-                "Training",
+                "Training", "ModelPackage", "Serving",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
@@ -61,5 +62,7 @@ let package = Package(
             name: "ParametersTests", dependencies: ["Parameters", "Kernels"], resources: [.copy("Goldens")]),
         .testTarget(name: "TrainingTests", dependencies: ["Training"]),
         .testTarget(name: "CommandLineTests", dependencies: ["hindsight", "Training"]),
+        .testTarget(name: "ModelPackageTests", dependencies: ["ModelPackage", "Training", "hindsight"]),
+        .testTarget(name: "ServingTests", dependencies: ["Serving", "Training", "hindsight"]),
     ]
 )

@@ -1,0 +1,48 @@
+import Foundation
+import Testing
+
+@testable import Serving
+@testable import hindsight
+
+@Suite struct ParityTests {
+    @Test(arguments: TinyRun.Kind.allCases) func trainerAndServingGiveTheSameScores(_ kind: TinyRun.Kind) throws {
+        let tiny = try TinyRun(kind)
+        let report = try ParityReport(package: try tiny.export().path, run: tiny.run.output, data: [tiny.logs], samples: 1000)
+        #expect(report.samples == 400)
+        #expect(report.rows.count == 2)
+        for row in report.rows { #expect(row.holds, "\(row)") }
+        // The very batches of the trainer go through the very same layers.
+        #expect(report.rows[0].different == 0, "\(report.rows[0])")
+    }
+
+    /// Scores that are all alike would pass every comparison.
+    @Test func theScoresComparedAreNotAllAlike() throws {
+        let model = try Models.ctr.get()
+        let scores = try model.scorer.score([ScoreRequest(user: user, candidates: items)])[0]
+        #expect(Set(scores).count == items.count)
+        #expect(scores.allSatisfy { $0 > 0 && $0 < 1 })
+    }
+
+    @Test(.enabled(if: hasONNX, "needs Python with onnx, onnxruntime and safetensors"))
+    func onnxGivesTheSameScores() throws {
+        for kind in [TinyRun.Kind.sharedCTR, .learnedScaleCTR, .plainCTR, .sharedCVR, .multiTaskCVR] {
+            let tiny = try TinyRun(kind)
+            let path = try tiny.export().path
+            try OnnxScript().run(["export", path])
+            let report = try ParityReport(package: path, run: tiny.run.output, data: [tiny.logs], samples: 1000)
+            #expect(report.rows.count == 3)
+            #expect(report.holds, "\(kind): \(report.rows)")
+        }
+    }
+
+    private static let hasONNX: Bool = {
+        guard let script = try? OnnxScript() else { return false }
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = [script.python, "-c", "import onnx, onnxruntime, safetensors"]
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return false }
+        process.waitUntilExit()
+        return process.terminationStatus == 0
+    }()
+}
