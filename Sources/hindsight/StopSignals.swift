@@ -14,6 +14,15 @@ final class StopSignals {
         self.flag = flag
         raisedBySignal.store(UInt(bitPattern: Unmanaged.passUnretained(flag).toOpaque()), ordering: .sequentiallyConsistent)
         for number in [SIGINT, SIGTERM] { Self.handle(number) { _ in StopSignals.raise() } }
+        Self.unblock()
+    }
+
+    /// A parent that started this process from a thread with blocked signals (a dispatch queue's) hands its mask on.
+    private static func unblock() {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for number in [SIGINT, SIGTERM] { sigaddset(&signals, number) }
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     }
 
     /// Leaves signals as a process without handlers has them.
