@@ -134,7 +134,7 @@ struct PlanTests {
         }
         #expect(try networks("").all.map(\.owner) == ["shared", "student", "teacher"])
         #expect(try networks(", except: [item_id]").all.map(\.owner) == ["shared", "student", "teacher"])
-        #expect(try networks(", except: [history]").all.map(\.owner) == ["student", "student", "teacher", "teacher"])
+        #expect(try networks(", except: [sequence]").all.map(\.owner) == ["student", "student", "teacher", "teacher"])
         #expect(try networks(", manner: ind_sync").all.map(\.owner) == ["student", "student", "teacher", "teacher"])
     }
 
