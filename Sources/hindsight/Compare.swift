@@ -90,7 +90,6 @@ struct Comparison {
             return done
         }
         try session.prepareFolder()
-        console.note(label)
         let events = EventFile(folder: session.folder.path)
         let trainer = try session.trainer { event in
             if case .step = event { console.show(event) }
@@ -99,6 +98,7 @@ struct Comparison {
         for warning in checked.warnings(totalSteps: trainer.totalSteps) { console.warn("\(label): \(warning)") }
         let signals = StopSignals(trainer.stopFlag)
         defer { signals.cancel() }
+        console.note(label)
         guard case .finished(let summary) = try trainer.train(resume: false) else { throw Exit.interrupted }
         return summary
     }
