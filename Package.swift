@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 // The rooms of the house, in the order data flows. A room may import only rooms above it.
@@ -10,11 +10,18 @@ let package = Package(
             name: "Hindsight",
             targets: ["Schema", "Logs", "Layers", "Rankers", "Distillation", "Parameters", "Training", "Evaluation"]),
         .library(name: "HindsightServing", targets: ["ModelPackage", "Serving", "Retrieval"]),
+        .library(name: "HindsightStudy", targets: ["Study", "Marketplace"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: ["FullFoundation"]),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // Doors to foreign code.
@@ -38,11 +45,30 @@ let package = Package(
             dependencies: ["Distillation", "Parameters", "Evaluation", "TensorFiles"]),
         // The serving side of the wall.
         .target(name: "ModelPackage", dependencies: ["Kernels", "Layers", "TensorFiles", "Schema", "Logs"]),
-        .target(name: "Serving", dependencies: ["ModelPackage", "Kernels", "TensorFiles", "Schema", "Logs"]),
+        .target(
+            name: "Serving",
+            dependencies: ["ModelPackage", "Retrieval", "Kernels", "TensorFiles", "Schema", "Logs"]),
+        .target(
+            name: "Server",
+            dependencies: [
+                "Serving", "ModelPackage", "Schema", "Logs",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        // Experiments: they see both sides, and neither side sees them.
+        .target(
+            name: "Marketplace", dependencies: ["Schema", "Logs", "Evaluation", "ModelPackage", "Serving", "TensorFiles"]),
+        .target(
+            name: "Study",
+            dependencies: ["Schema", "Logs", "Evaluation", "Distillation", "Training", "Rankers", "TensorFiles"]),
         .executableTarget(
             name: "hindsight",
             dependencies: [
-                "Training", "ModelPackage", "Serving",
+                "Training", "ModelPackage", "Serving", "Server", "Marketplace", "Study",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
@@ -64,5 +90,8 @@ let package = Package(
         .testTarget(name: "CommandLineTests", dependencies: ["hindsight", "Training"]),
         .testTarget(name: "ModelPackageTests", dependencies: ["ModelPackage", "Training", "hindsight"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "Training", "hindsight"]),
+        .testTarget(name: "ServerTests", dependencies: ["Server", "Training", "hindsight"]),
+        .testTarget(name: "MarketplaceTests", dependencies: ["Marketplace", "Training", "hindsight"]),
+        .testTarget(name: "StudyTests", dependencies: ["Study", "Training", "hindsight"]),
     ]
 )

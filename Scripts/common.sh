@@ -20,13 +20,13 @@ find_swift() {
         done
     fi
     command -v swift >/dev/null 2>&1 || fail "no Swift found on PATH, in /opt/swift or in ~/.swiftly.
-Hindsight needs Swift 6.1 or newer: https://www.swift.org/install/linux/ (Debian 12 has builds of its own)."
+Hindsight needs Swift 6.2 or newer: https://www.swift.org/install/linux/ (Debian 12 has builds of its own)."
     # The output of `swift --version` goes to a variable first: `| head` would end it with a broken pipe.
     local version
     version="$(swift --version 2>/dev/null)" || fail "\`swift --version\` failed: $(command -v swift)"
     if [[ "$version" =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]]; then
-        if ((BASH_REMATCH[1] < 6 || (BASH_REMATCH[1] == 6 && BASH_REMATCH[2] < 1))); then
-            fail "Swift ${BASH_REMATCH[1]}.${BASH_REMATCH[2]} is too old: Hindsight needs 6.1 or newer."
+        if ((BASH_REMATCH[1] < 6 || (BASH_REMATCH[1] == 6 && BASH_REMATCH[2] < 2))); then
+            fail "Swift ${BASH_REMATCH[1]}.${BASH_REMATCH[2]} is too old: Hindsight needs 6.2 or newer."
         fi
     fi
 }
