@@ -1,32 +1,32 @@
 /// What a reader of a document collects: every issue, and the place of every key.
-final class Findings {
+package final class Findings {
     /// The first hundred: a file with more is broken in one way, a hundred times.
-    private(set) var issues: [SchemaError.Issue] = []
+    package private(set) var issues: [SchemaError.Issue] = []
     /// `features[3].encoding` -> where that key was written.
-    var locations: [String: Location] = [:]
+    package var locations: [String: Location] = [:]
 
-    func report(_ location: Location?, _ path: String, _ message: @autoclosure () -> String) {
+    package func report(_ location: Location?, _ path: String, _ message: @autoclosure () -> String) {
         guard issues.count < 100 else { return }
         issues.append(SchemaError.Issue(location: location, path: path, message: message()))
     }
 }
 
 /// One value of a document with its key path: reads it as a type, or reports what was found instead.
-struct Field {
+package struct Field {
     let value: DocumentValue
-    let path: String
-    let findings: Findings
+    package let path: String
+    package let findings: Findings
 
-    func report(_ message: String) { findings.report(value.location, path, message) }
+    package func report(_ message: String) { findings.report(value.location, path, message) }
 
-    func expected(_ what: String) { report("expected \(what), found \(value.described)") }
+    package func expected(_ what: String) { report("expected \(what), found \(value.described)") }
 
     private var plainText: String? {
         guard case .scalar(let text, plain: true) = value.content else { return nil }
         return text
     }
 
-    var string: String? {
+    package var string: String? {
         guard case .scalar(let text, let plain) = value.content, !(plain && DocumentValue.isNull(text)) else {
             expected("text")
             return nil
@@ -34,7 +34,7 @@ struct Field {
         return text
     }
 
-    var integer: Int? {
+    package var integer: Int? {
         guard let text = plainText, let number = Field.number(text) else {
             expected("a whole number")
             return nil
@@ -50,7 +50,7 @@ struct Field {
         return integer
     }
 
-    var unsigned: UInt64? {
+    package var unsigned: UInt64? {
         if let text = plainText, let number = UInt64(text) { return number }
         guard let integer else { return nil }
         guard integer >= 0 else {
@@ -60,7 +60,7 @@ struct Field {
         return UInt64(integer)
     }
 
-    var double: Double? {
+    package var double: Double? {
         guard let text = plainText, let number = Field.number(text) else {
             expected("a number")
             return nil
@@ -72,7 +72,7 @@ struct Field {
         return number.value
     }
 
-    var bool: Bool? {
+    package var bool: Bool? {
         switch plainText {
         case "true", "True", "TRUE": return true
         case "false", "False", "FALSE": return false
@@ -82,12 +82,12 @@ struct Field {
         }
     }
 
-    func choice<Choice: RawRepresentable & CaseIterable>(_ type: Choice.Type) -> Choice?
+    package func choice<Choice: RawRepresentable & CaseIterable>(_ type: Choice.Type) -> Choice?
     where Choice.RawValue == String {
         choice(from: Choice.allCases.map(\.rawValue)).flatMap(Choice.init(rawValue:))
     }
 
-    func choice(from known: [String]) -> String? {
+    package func choice(from known: [String]) -> String? {
         if case .scalar(let text, _) = value.content {
             if known.contains(text) { return text }
             report(
@@ -99,7 +99,7 @@ struct Field {
         return nil
     }
 
-    var list: [Field]? {
+    package var list: [Field]? {
         guard case .list(let elements) = value.content else {
             expected("a list")
             return nil
@@ -112,12 +112,12 @@ struct Field {
     }
 
     /// A list of text, or one text as a list of one.
-    var strings: [String]? {
+    package var strings: [String]? {
         isList ? all(list) { $0.string } : string.map { [$0] }
     }
 
-    var integers: [Int]? { all(list) { $0.integer } }
-    var doubles: [Double]? { all(list) { $0.double } }
+    package var integers: [Int]? { all(list) { $0.integer } }
+    package var doubles: [Double]? { all(list) { $0.double } }
 
     private func all<Element>(_ fields: [Field]?, _ read: (Field) -> Element?) -> [Element]? {
         guard let fields else { return nil }
@@ -125,12 +125,12 @@ struct Field {
         return values.count == fields.count ? values : nil
     }
 
-    var isMapping: Bool { if case .mapping = value.content { true } else { false } }
+    package var isMapping: Bool { if case .mapping = value.content { true } else { false } }
     var isEmptyMapping: Bool { if case .mapping(let entries) = value.content { entries.isEmpty } else { false } }
-    var isList: Bool { if case .list = value.content { true } else { false } }
+    package var isList: Bool { if case .list = value.content { true } else { false } }
 
     /// The keys of a mapping; keys that are not `known` are reported with the nearest one that is.
-    func mapping(_ known: [String]) -> Fields? {
+    package func mapping(_ known: [String]) -> Fields? {
         guard case .mapping(let entries) = value.content else {
             expected("a mapping with the keys \(known.joined(separator: ", "))")
             return nil
@@ -167,27 +167,27 @@ struct Field {
 }
 
 /// The keys of one mapping. A key that is absent keeps its default; one that is wrong is reported.
-struct Fields {
+package struct Fields {
     let fields: [String: Field]
     let known: [String]
-    let location: Location
-    let path: String
-    let findings: Findings
+    package let location: Location
+    package let path: String
+    package let findings: Findings
 
-    subscript(key: String) -> Field? {
+    package subscript(key: String) -> Field? {
         precondition(known.contains(key), "Fields: '\(key)' is read but is not a known key of '\(path)'")
         return fields[key]
     }
 
-    func has(_ key: String) -> Bool { self[key] != nil }
+    package func has(_ key: String) -> Bool { self[key] != nil }
 
-    func required(_ key: String, _ explanation: String) -> Field? {
+    package func required(_ key: String, _ explanation: String) -> Field? {
         if let field = self[key] { return field }
         findings.report(location, path, "'\(key)' is missing: \(explanation)")
         return nil
     }
 
-    func set<Value>(_ target: inout Value, _ key: String, _ read: (Field) -> Value?) {
+    package func set<Value>(_ target: inout Value, _ key: String, _ read: (Field) -> Value?) {
         if let value = self[key].flatMap(read) { target = value }
     }
 }

@@ -28,7 +28,7 @@ public enum RunFile {
 
     /// As `load(path:overrides:)`, keeping the place of every key for the errors of `validated()`.
     public static func read(path: String, overrides: [String] = []) throws(SchemaError) -> ParsedRun {
-        let text = try contents(of: path)
+        let text = try StrictDocument.contents(of: path)
         return try parsed(
             text: text, file: path, folder: (path as NSString).deletingLastPathComponent, overrides: overrides)
     }
@@ -54,31 +54,5 @@ public enum RunFile {
                     : reader.findings.issues)
         }
         return run
-    }
-
-    private static func contents(of path: String) throws(SchemaError) -> String {
-        let location = Location(source: path)
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw SchemaError(location: location, message: "no such file")
-        }
-        guard !isFolder.boolValue else { throw SchemaError(location: location, message: "is a folder") }
-        let limit = DocumentLimits().bytes
-        let data: Data
-        do {
-            let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-            defer { try? handle.close() }
-            data = try handle.read(upToCount: limit + 1) ?? Data()
-        } catch {
-            throw SchemaError(location: location, message: "can't be read: \(error.localizedDescription)")
-        }
-        guard data.count <= limit else {
-            throw SchemaError(
-                location: location, message: "is longer than \(limit) bytes, which a run file is not")
-        }
-        guard let text = String(validating: data, as: UTF8.self) else {
-            throw SchemaError(location: location, message: "is not UTF-8 text")
-        }
-        return text
     }
 }
