@@ -85,8 +85,8 @@ enum ValueText {
     private static let powersOfTen: [Double] = (0...22).map { Double("1e\($0)")! }
 }
 
-/// Hashes that never change between versions: they decide rows of tables.
-enum StableHash {
+/// Hashes that never change between versions: they decide rows of tables, and places in files.
+public enum StableHash {
     /// The finaliser of SplitMix64: a bijection of 64-bit integers.
     @inline(__always)
     static func mix(_ value: UInt64) -> UInt64 {
@@ -121,6 +121,12 @@ enum StableHash {
     private static func fold(_ value: UInt64) -> UInt64 {
         let (high, low) = value.multipliedFullWidth(by: 0xE703_7ED1_A0B4_28DB)
         return (high ^ low) &+ (value << 1 | 1)
+    }
+
+    /// The hash of a text's UTF-8.
+    public static func text(_ text: String) -> UInt64 {
+        var text = text
+        return text.withUTF8 { buffer in buffer.baseAddress.map { bytes($0, buffer.count) } ?? 0 }
     }
 
     /// A digest for file names and staleness checks (not for security).

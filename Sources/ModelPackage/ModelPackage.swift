@@ -13,7 +13,7 @@ import TensorFiles
 ///     weights.safetensors  dense/<layer>.<weight> and tables/<table>, float32
 ///
 /// There is no place in it for a privileged feature, a label, a teacher, an optimiser's state or a table that the
-/// student does not read: a tensor too many is refused like one too few. `items.safetensors` (see `ItemVectors`) and
+/// student does not read: a tensor too many is refused like one too few. `items.safetensors` (see `ItemFile` in Serving) and
 /// `onnx/` may lie beside these files; they carry the version they belong to.
 ///
 /// Tables are mapped, not copied. Thread-safe.

@@ -33,7 +33,7 @@ public struct PackageError: Error, Sendable, Equatable, CustomStringConvertible 
         self.found = found
     }
 
-    init(_ error: TensorFileError) {
+    public init(_ error: TensorFileError) {
         let problem: Problem =
             switch error.problem {
             case .system: .unreadable

@@ -58,3 +58,19 @@ public enum PackageWriter {
         return manifest.version
     }
 }
+
+extension ModelPackage {
+    /// Copies this package's own files to a folder that is not there yet, and reads the copy back. What lies beside
+    /// them stays behind. Not atomic: the caller renames.
+    public func copy(to folder: String) throws {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        for name in [Self.manifestFile] + Self.hashedFiles {
+            let data = try Data(contentsOf: URL(fileURLWithPath: "\(path)/\(name)"), options: .alwaysMapped)
+            try atomicWrite(data, to: "\(folder)/\(name)")
+        }
+        let copied = try ModelPackage(path: folder).version
+        guard copied == version else {
+            throw PackageError(.otherVersion, path: path, expected: "version \(version)", found: copied)
+        }
+    }
+}

@@ -1,4 +1,7 @@
+import Dispatch
 import Foundation
+import Kernels
+import Synchronization
 import TensorFiles
 
 /// SHA-256 (FIPS 180-4), so that a package can name its content without a dependency. Not for secrets: nothing
@@ -20,11 +23,11 @@ public struct SHA256 {
             pending.append(contentsOf: rest.prefix(taken))
             rest = rest.dropFirst(taken)
             guard pending.count == 64 else { return }
-            pending.withUnsafeBytes { Self.compress($0, into: &state) }
+            pending.withUnsafeBytes { SHA256Blocks.fold($0, into: &state) }
             pending.removeAll(keepingCapacity: true)
         }
         let whole = rest.count / 64 * 64
-        Self.compress(UnsafeRawBufferPointer(rebasing: rest.prefix(whole)), into: &state)
+        SHA256Blocks.fold(UnsafeRawBufferPointer(rebasing: rest.prefix(whole)), into: &state)
         pending.append(contentsOf: rest.dropFirst(whole))
     }
 
@@ -34,7 +37,7 @@ public struct SHA256 {
         var tail = pending + [0x80]
         while tail.count % 64 != 56 { tail.append(0) }
         for shift in stride(from: 56, through: 0, by: -8) { tail.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift))) }
-        tail.withUnsafeBytes { Self.compress($0, into: &state) }
+        tail.withUnsafeBytes { SHA256Blocks.fold($0, into: &state) }
         return state.map { word in
             let digits = String(word, radix: 16)
             return String(repeating: "0", count: 8 - digits.count) + digits
@@ -47,56 +50,28 @@ public struct SHA256 {
         return hash.finish()
     }
 
-    public static func digest(of data: Data) -> String { data.withUnsafeBytes { digest(of: $0) } }
-
-    private static func compress(_ blocks: UnsafeRawBufferPointer, into state: inout [UInt32]) {
-        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { buffer in
-            roundConstants.withUnsafeBufferPointer { k in
-                // SAFETY: both buffers hold 64 words, and every index below is under 64.
-                let w = buffer.baseAddress!
-                for block in stride(from: 0, to: blocks.count, by: 64) {
-                    for t in 0..<16 {
-                        w[t] = UInt32(bigEndian: blocks.loadUnaligned(fromByteOffset: block + 4 * t, as: UInt32.self))
-                    }
-                    for t in 16..<64 {
-                        let x = w[t - 15], y = w[t - 2]
-                        let s0 = rotate(x, 7) ^ rotate(x, 18) ^ (x >> 3)
-                        let s1 = rotate(y, 17) ^ rotate(y, 19) ^ (y >> 10)
-                        w[t] = w[t - 16] &+ s0 &+ w[t - 7] &+ s1
-                    }
-                    var a = state[0], b = state[1], c = state[2], d = state[3]
-                    var e = state[4], f = state[5], g = state[6], h = state[7]
-                    for t in 0..<64 {
-                        let s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
-                        let t1 = h &+ s1 &+ ((e & f) ^ (~e & g)) &+ k[t] &+ w[t]
-                        let s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)
-                        let t2 = s0 &+ ((a & b) ^ (a & c) ^ (b & c))
-                        (h, g, f, e, d, c, b, a) = (g, f, e, d &+ t1, c, b, a, t1 &+ t2)
-                    }
-                    state[0] &+= a
-                    state[1] &+= b
-                    state[2] &+= c
-                    state[3] &+= d
-                    state[4] &+= e
-                    state[5] &+= f
-                    state[6] &+= g
-                    state[7] &+= h
-                }
+    /// The digest of bytes too many for one core: SHA-256 over the digests (their 64 digits each) of its pieces of
+    /// 4 MiB, which several threads take.
+    ///
+    /// One thread goes through memory at the speed of one core's SHA-256; a server that starts has all its cores idle.
+    public static func treeDigest(of bytes: UnsafeRawBufferPointer, threads: Int) -> String {
+        let pieces = (bytes.count + treePiece - 1) / treePiece
+        let digests = Mutex<[String]>(Array(repeating: "", count: pieces))
+        let parts = max(1, min(threads, pieces))
+        // SAFETY: the bytes are only read.
+        nonisolated(unsafe) let shared = bytes
+        DispatchQueue.concurrentPerform(iterations: parts) { part in
+            for piece in stride(from: part, to: pieces, by: parts) {
+                let range = piece * treePiece..<min(shared.count, (piece + 1) * treePiece)
+                let digest = digest(of: UnsafeRawBufferPointer(rebasing: shared[range]))
+                digests.withLock { $0[piece] = digest }
             }
         }
+        return digest(of: Data(digests.withLock { $0.joined() }.utf8))
     }
 
-    @inline(__always)
-    private static func rotate(_ x: UInt32, _ n: UInt32) -> UInt32 { x >> n | x << (32 - n) }
+    private static let treePiece = 4 << 20
 
-    private static let roundConstants: [UInt32] = [
-        0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,
-        0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe, 0x9bdc_06a7, 0xc19b_f174,
-        0xe49b_69c1, 0xefbe_4786, 0x0fc1_9dc6, 0x240c_a1cc, 0x2de9_2c6f, 0x4a74_84aa, 0x5cb0_a9dc, 0x76f9_88da,
-        0x983e_5152, 0xa831_c66d, 0xb003_27c8, 0xbf59_7fc7, 0xc6e0_0bf3, 0xd5a7_9147, 0x06ca_6351, 0x1429_2967,
-        0x27b7_0a85, 0x2e1b_2138, 0x4d2c_6dfc, 0x5338_0d13, 0x650a_7354, 0x766a_0abb, 0x81c2_c92e, 0x9272_2c85,
-        0xa2bf_e8a1, 0xa81a_664b, 0xc24b_8b70, 0xc76c_51a3, 0xd192_e819, 0xd699_0624, 0xf40e_3585, 0x106a_a070,
-        0x19a4_c116, 0x1e37_6c08, 0x2748_774c, 0x34b0_bcb5, 0x391c_0cb3, 0x4ed8_aa4a, 0x5b9c_ca4f, 0x682e_6ff3,
-        0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2,
-    ]
+    public static func digest(of data: Data) -> String { data.withUnsafeBytes { digest(of: $0) } }
+
 }

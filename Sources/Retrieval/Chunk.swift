@@ -19,6 +19,8 @@ final class Chunk: @unchecked Sendable {
     let vectors: UnsafeMutablePointer<Float>
     /// Whoever owns `vectors`, when that is not this chunk: such a chunk is never written to.
     private let lender: (any AnyObject & Sendable)?
+    /// Whether `lender` owns codes, bounds and categories too.
+    private let borrowsAll: Bool
 
     /// An empty chunk, or one that borrows the vectors of its items.
     init(
@@ -37,6 +39,29 @@ final class Chunk: @unchecked Sendable {
         // Borrowed vectors are only read: see `lender`.
         vectors = borrowed.map { UnsafeMutablePointer(mutating: $0) } ?? .allocate(capacity: Self.rows * dimension)
         self.lender = lender
+        borrowsAll = false
+    }
+
+    /// A chunk of items that lie ready in memory of `lender`; their ids count up from `firstId`.
+    init(
+        dimension: Int, count: Int, firstId: Int64, codes: UnsafePointer<UInt8>, scales: UnsafePointer<Float>,
+        residuals: UnsafePointer<Float>, norms: UnsafePointer<Float>, categories: UnsafePointer<UInt16>,
+        vectors: UnsafePointer<Float>, lender: any AnyObject & Sendable
+    ) {
+        self.dimension = dimension
+        draft = 0
+        self.count = count
+        // Only read: see `lender`.
+        self.codes = UnsafeMutablePointer(mutating: codes)
+        self.scales = UnsafeMutablePointer(mutating: scales)
+        self.residuals = UnsafeMutablePointer(mutating: residuals)
+        self.norms = UnsafeMutablePointer(mutating: norms)
+        self.categories = UnsafeMutablePointer(mutating: categories)
+        self.vectors = UnsafeMutablePointer(mutating: vectors)
+        ids = Self.memory(Self.rows)
+        for row in 0..<count { ids[row] = firstId + Int64(row) }
+        self.lender = lender
+        borrowsAll = true
     }
 
     /// A copy that `draft` may write to.
@@ -53,16 +78,18 @@ final class Chunk: @unchecked Sendable {
         vectors = .allocate(capacity: Self.rows * dimension)
         vectors.update(from: other.vectors, count: count * dimension)
         lender = nil
+        borrowsAll = false
     }
 
     deinit {
+        ids.deallocate()
+        if lender == nil { vectors.deallocate() }
+        if borrowsAll { return }
         codes.deallocate()
         scales.deallocate()
         residuals.deallocate()
         norms.deallocate()
-        ids.deallocate()
         categories.deallocate()
-        if lender == nil { vectors.deallocate() }
     }
 
     /// Puts an item at `row`, `row <= count`; false when the vector is not finite, and then nothing changed.

@@ -20,6 +20,8 @@ public final class IndexSnapshot: @unchecked Sendable {
     /// Items.
     public var count: Int { positions.count }
 
+    public func contains(_ id: Int64) -> Bool { positions[id] != nil }
+
     /// The vector and category of an item, nil when there is none with this id.
     public func item(_ id: Int64) -> (vector: [Float], category: UInt16)? {
         guard let position = positions[id].map(Int.init) else { return nil }

@@ -54,6 +54,11 @@ public final class ItemIndex: Sendable {
         current = Mutex(try load.snapshot(threads: threads))
     }
 
+    init(_ snapshot: IndexSnapshot) {
+        dimension = snapshot.dimension
+        current = Mutex(snapshot)
+    }
+
     private static func check(_ dimension: Int) throws(RetrievalError) {
         guard dimensions.contains(dimension) else { throw .dimensionOutOfRange(dimension, allowed: dimensions) }
     }

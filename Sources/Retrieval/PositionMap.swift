@@ -1,34 +1,61 @@
 /// Ids to positions, in shards that snapshots share: a change copies one shard of a few hundred entries, whatever
 /// the size of the index. O(1) a lookup.
+///
+/// Ids 0 ..< `identity` that no shard holds are at the position that they name: a map of items that count up costs
+/// nothing until some of them move.
 struct PositionMap: Sendable {
     private static let aim = 256
+    /// Where an identity id that was removed is said to be.
+    private static let gone: Int32 = .max
+    private let identity: Int64
     private var shards: [Shard]
     private var bits: Int
     private(set) var count = 0
+    /// Entries of all shards.
+    private var held = 0
+
+    /// Ids 0 ..< items at positions 0 ..< items. O(1).
+    init(identity items: Int) {
+        identity = Int64(items)
+        count = items
+        bits = 0
+        shards = [Shard(capacity: 0, draft: 0)]
+    }
 
     init(expecting items: Int = 0) {
+        identity = 0
         bits = 0
         while items >> bits > Self.aim { bits += 1 }
         shards = (0..<1 << bits).map { _ in Shard(capacity: 0, draft: 0) }
     }
 
     subscript(id: Int64) -> Int32? {
+        let isIdentity = id >= 0 && id < identity
+        if held == 0 { return isIdentity ? Int32(id) : nil }
         let hash = Self.hash(id)
-        return shards[shard(hash)].find(id, hash)
+        guard let position = shards[shard(hash)].find(id, hash) else { return isIdentity ? Int32(id) : nil }
+        return position == Self.gone ? nil : position
     }
 
     /// Sets a position; `draft` marks the shards that may be written to in place.
     mutating func set(_ id: Int64, to position: Int32, draft: UInt64) {
-        if count >> bits > 4 * Self.aim { split(draft: draft) }
-        let hash = Self.hash(id)
-        if writable(shard(hash), draft).insert(id, hash, position) { count += 1 }
+        if self[id] == nil { count += 1 }
+        hold(id, at: position, draft: draft)
     }
 
     mutating func remove(_ id: Int64, draft: UInt64) {
-        let hash = Self.hash(id)
-        guard shards[shard(hash)].find(id, hash) != nil else { return }
-        writable(shard(hash), draft).remove(id, hash)
+        guard self[id] != nil else { return }
         count -= 1
+        if id >= 0 && id < identity { return hold(id, at: Self.gone, draft: draft) }
+        let hash = Self.hash(id)
+        writable(shard(hash), draft).remove(id, hash)
+        held -= 1
+    }
+
+    private mutating func hold(_ id: Int64, at position: Int32, draft: UInt64) {
+        if held >> bits > 4 * Self.aim { split(draft: draft) }
+        let hash = Self.hash(id)
+        if writable(shard(hash), draft).insert(id, hash, position) { held += 1 }
     }
 
     private func shard(_ hash: UInt64) -> Int { bits == 0 ? 0 : Int(hash >> UInt64(64 - bits)) }

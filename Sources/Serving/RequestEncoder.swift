@@ -10,6 +10,8 @@ struct RequestEncoder: Sendable {
     let encoder: FittedEncoder
     let limits: ServingLimits
     private let homes: [String: Home]
+    /// Names that only other networks of the same served model have, and the sides where they may stand.
+    private let foreign: [String: Set<Side>]
 
     /// Where in a request a name belongs.
     private enum Home: Sendable, Equatable {
@@ -25,7 +27,8 @@ struct RequestEncoder: Sendable {
         }
     }
 
-    init(_ package: ModelPackage, limits: ServingLimits) {
+    /// - Parameter siblings: other networks that are given the same requests: their features are let pass.
+    init(_ package: ModelPackage, limits: ServingLimits, siblings: [ServingSchema] = []) {
         schema = package.schema
         encoder = package.encoder
         self.limits = limits
@@ -33,6 +36,12 @@ struct RequestEncoder: Sendable {
         for feature in package.schema.regular { homes[feature.name] = .feature(feature.side) }
         for field in package.schema.sequence?.fields ?? [] { homes[field.name] = .field }
         self.homes = homes
+        var foreign: [String: Set<Side>] = [:]
+        for sibling in siblings {
+            for feature in sibling.regular { foreign[feature.name, default: []].insert(feature.side) }
+            for field in sibling.sequence?.fields ?? [] { foreign[field.name, default: []].insert(.user) }
+        }
+        self.foreign = foreign
     }
 
     /// Every request is one user side; every candidate an item side and a sample of its own.
@@ -87,7 +96,7 @@ struct RequestEncoder: Sendable {
                 case .field: sides.contains(.user)
                 case nil: false
                 }
-            if !belongs, wrong == nil || name < wrong!.name { wrong = (name, home) }
+            if !belongs, foreign[name]?.isDisjoint(with: sides) ?? true, wrong == nil || name < wrong!.name { wrong = (name, home) }
         }
         guard let wrong else { return }
         let name = String(wrong.name.prefix(200))

@@ -27,6 +27,14 @@ public struct ServingLimits: Sendable, Equatable {
     public var textBytes = 65_536
     /// Row ids of a whole call: 256 MiB of them.
     public var totalValues = 1 << 26
+    /// Items that one ranking may return, and that coarse ranking may hand to fine ranking.
+    public var topK = 10_000
+    /// Items that coarse ranking hands to fine ranking when a request does not say.
+    public var survivors = 200
+    /// Ids of one allow, deny or candidate list, and categories of a request.
+    public var filterValues = 1 << 20
+    /// Threads that share one scan of the items. Where requests come many at a time, 1 gives the most of them.
+    public var searchThreads = 1
 
     public init() {}
 }

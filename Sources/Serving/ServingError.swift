@@ -12,6 +12,16 @@ public enum ServingError: Error, Sendable, Equatable, CustomStringConvertible {
     case tooLarge(what: String, limit: Int, found: Int)
     /// A mapping asked of a model that has none, as a CVR student.
     case noVectors(task: String)
+    /// A ranking asked of a model that has no items.
+    case noItems
+    /// A score asked of a network that the model does not have.
+    case noHead(String, has: [String])
+    /// An option of a request that is outside its range.
+    case badOption(name: String, expected: String, found: String)
+    /// An item that cannot be added.
+    case badItem(id: String, expected: String, found: String)
+    /// No version to go back to.
+    case noPreviousVersion
     /// Encoded inputs that are not of this model.
     case badInputs(String)
 
@@ -46,6 +56,12 @@ public enum ServingError: Error, Sendable, Equatable, CustomStringConvertible {
             return "\(place): sequence field '\(field)': expected \(expected) events as in the first field, found \(found)"
         case .tooLarge(let what, let limit, let found): return "expected at most \(limit) \(what), found \(found)"
         case .noVectors(let task): return "a \(task) model has no user and item vectors; it scores pairs"
+        case .noItems: return "the model has no items to rank; add them with `hindsight index`"
+        case .noHead(let head, let has): return "the model has no \(head) student; it has \(has.joined(separator: ", "))"
+        case .badOption(let name, let expected, let found): return "\(name): expected \(expected), found \(found)"
+        case .badItem(let id, let expected, let found):
+            return "item '\(id.prefix(200))': expected \(expected), found \(found)"
+        case .noPreviousVersion: return "there is no version to go back to"
         case .badInputs(let problem): return "encoded inputs: \(problem)"
         }
     }

@@ -24,12 +24,20 @@ public final class StudentScorer: Sendable {
     private let idle = Mutex<[Runner]>([])
     private let unknown = Mutex<[String: Int]>([:])
 
-    public init(_ package: ModelPackage, limits: ServingLimits = ServingLimits()) throws(PackageError) {
+    /// - Parameter siblings: networks that are given the same requests, as the click and the conversion model of one
+    ///   page: a name that only they know is let pass, and still any other is refused.
+    public init(
+        _ package: ModelPackage, limits: ServingLimits = ServingLimits(), siblings: [ServingSchema] = []
+    ) throws(PackageError) {
         self.package = package
         self.limits = limits
-        requests = RequestEncoder(package, limits: limits)
+        requests = RequestEncoder(package, limits: limits, siblings: siblings)
         memory = try StudentMemory(package)
+        scaleAndBias = StudentNetwork(package.student, package.schema).scaleAndBias(weights: memory.weights)
     }
+
+    /// The logit of a CTR student is scale x <user vector, item vector> + bias.
+    let scaleAndBias: (scale: Float, bias: Float)
 
     /// Values so far, by feature, that the model has never seen and that took the row for such values.
     public var unknownValues: [String: Int] { unknown.withLock { $0 } }
@@ -38,14 +46,22 @@ public final class StudentScorer: Sendable {
 
     /// The probability of each candidate of each request, in their order.
     public func score(_ requests: [ScoreRequest]) throws(ServingError) -> [[Float]] {
+        try scoreCountingUnknown(requests).scores
+    }
+
+    /// The same, and by feature how many values no table knew.
+    func scoreCountingUnknown(
+        _ requests: [ScoreRequest]
+    ) throws(ServingError) -> (scores: [[Float]], unknown: [String: Int]) {
         let encoded = try self.requests.encode(requests)
         let flat = try score(encoded.inputs)
         count(encoded)
         var start = 0
-        return requests.map { request in
+        let scores = requests.map { request in
             defer { start += request.candidates.count }
             return Array(flat[start..<start + request.candidates.count])
         }
+        return (scores, encoded.unknown)
     }
 
     /// The user's vector, of length 1. Only of a CTR model; candidates do not matter.
@@ -73,9 +89,39 @@ public final class StudentScorer: Sendable {
         return with { runner in runner.score(userVector, itemVector) }
     }
 
+    /// The probabilities of inner products that a search found.
+    func probabilities(ofProducts products: [Float]) -> [Float] {
+        let (scale, bias) = scaleAndBias
+        let logits = products.map { scale * $0 + bias }
+        return [Float](unsafeUninitializedCapacity: logits.count) { buffer, initialized in
+            if let base = buffer.baseAddress {
+                Float.sigmoid(logits, inverseTemperature: 1, into: base, count: logits.count)
+            }
+            initialized = logits.count
+        }
+    }
+
     /// The rows that requests turn into, as `score` would read them.
     public func encode(_ requests: [ScoreRequest]) throws(ServingError) -> RegularInputs {
         try self.requests.encode(requests).inputs
+    }
+
+    func encode(user: FeatureValues) throws(ServingError) -> EncodedRequests { try requests.encode(users: [user]) }
+
+    func encode(items: [FeatureValues]) throws(ServingError) -> EncodedRequests { try requests.encode(items: items) }
+
+    /// Networks with their memory for so many calls at once, each having run over `inputs`: the first requests then
+    /// find neither memory to ask for nor code to generate.
+    func prepare(calls: Int, _ inputs: RegularInputs) throws(ServingError) {
+        try check(inputs)
+        let runners = (0..<calls).map { _ in Runner(memory) }
+        for runner in runners {
+            for _ in 0..<2 {
+                if package.student.task == .ctr { _ = runner.userVectors(inputs) }
+                if inputs.count > 0 { _ = runner.score(inputs) }
+            }
+        }
+        idle.withLock { $0 += runners }
     }
 
     // MARK: Encoded inputs
@@ -111,7 +157,7 @@ public final class StudentScorer: Sendable {
         return body(runner)
     }
 
-    private func count(_ encoded: EncodedRequests) {
+    func count(_ encoded: EncodedRequests) {
         guard !encoded.unknown.isEmpty else { return }
         unknown.withLock { $0.merge(encoded.unknown, uniquingKeysWith: +) }
     }

@@ -10,7 +10,8 @@ import Foundation
 ///     try writer.finish()
 ///
 /// Nothing is visible at `path` until `finish` has returned; see `AtomicFile`. The tensors start on a
-/// 64-byte boundary and lie by falling element size, so that each is aligned to its elements. One thread
+/// 64-byte boundary and lie by falling element size, so that each is aligned to its elements; with
+/// `keepingOrder` they lie as given, which the caller must have chosen so that each is aligned. One thread
 /// at a time.
 public final class SafetensorsWriter {
     private struct Slot {
@@ -24,13 +25,16 @@ public final class SafetensorsWriter {
 
     /// Refuses duplicate names, the reserved name `__metadata__`, and shapes whose bytes leave `Int`.
     public init(
-        path: String, tensors: [TensorDescription], metadata: [String: String] = [:]
+        path: String, tensors: [TensorDescription], metadata: [String: String] = [:], keepingOrder: Bool = false
     ) throws(TensorFileError) {
         self.path = path
         // Sorting by element size aligns every tensor without holes, which the format forbids.
-        let ordered = tensors.enumerated().sorted {
-            ($1.element.elementType.byteCount, $0.offset) < ($0.element.elementType.byteCount, $1.offset)
-        }.map(\.element)
+        let ordered =
+            keepingOrder
+            ? tensors
+            : tensors.enumerated().sorted {
+                ($1.element.elementType.byteCount, $0.offset) < ($0.element.elementType.byteCount, $1.offset)
+            }.map(\.element)
         var header = SafetensorsHeader(tensors: [], metadata: metadata)
         var offset = 0
         for tensor in ordered {
@@ -45,6 +49,9 @@ public final class SafetensorsWriter {
                     .malformed, file: path, tensor: tensor.name, expected: "a name used once and not reserved",
                     found: "'\(tensor.name)'")
             }
+            precondition(
+                bytes == 0 || offset % tensor.elementType.byteCount == 0,
+                "SafetensorsWriter: '\(tensor.name)' at byte \(offset) is not aligned")
             slots[tensor.name] = Slot(offset: offset, byteCount: bytes)
             header.tensors.append(.init(description: tensor, bytes: offset..<end))
             offset = end

@@ -16,15 +16,17 @@ import Testing
 
     @Test func itemVectorsAreThoseThatServingComputes() throws {
         let model = try Model(.sharedCTR)
-        let table = try ItemTable([itemFile(model.tiny, [0, 1, 2, 3, 4])], id: nil, model: model.package, batchSize: 2)
+        let table = try ItemTable([itemFile(model.tiny, [0, 1, 2, 3, 4])], model: model.package, batchSize: 2)
         #expect(table.ids == (0..<5).map { "item \($0)" })
         let expected = try model.scorer.itemVectors(items)
         #expect(zip(table.vectors, expected).allSatisfy { abs($0 - $1) <= 1e-6 } && table.vectors.count == expected.count)
 
-        let path = "\(model.package.path)/\(ItemVectors.fileName)"
-        try ItemVectors.write(table.vectors, ids: table.ids, of: model.package, to: path)
-        let read = try ItemVectors(path: path, package: model.package)
-        #expect(read.ids == table.ids && Array(read.vectors) == table.vectors)
+        let path = "\(model.package.path)/\(ItemFile.fileName)"
+        try ItemFile.write(table.contents, of: model.package, to: path)
+        let read = try ItemFile(path: path, package: model.package)
+        #expect(read.allIds == table.ids && Array(read.vectors) == table.vectors)
+        #expect(table.ids.map { read.number(of: $0) } == [0, 1, 2, 3, 4])
+        for stranger in ["", "item", "item 5", "item 00"] { #expect(read.number(of: stranger) == nil) }
         // Items beside the package do not touch it.
         _ = try ModelPackage(path: model.package.path)
     }
@@ -33,25 +35,32 @@ import Testing
         let model = try Model(.sharedCTR)
         let other = try Model(.plainCTR)
         let path = model.tiny.path("items.safetensors")
-        try ItemVectors.write([Float](repeating: 0, count: 16), ids: ["a", "b"], of: model.package, to: path)
-        #expect { try ItemVectors(path: path, package: other.package) } throws: {
+        let contents = ItemFileContents(ids: ["a", "b"], vectors: [Float](repeating: 0, count: 16))
+        try ItemFile.write(contents, of: model.package, to: path)
+        #expect { try ItemFile(path: path, package: other.package) } throws: {
             ($0 as? PackageError)?.problem == .otherVersion
         }
-        var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
-        bytes[bytes.count - 1] ^= 1
-        try bytes.write(to: URL(fileURLWithPath: path))
-        #expect { try ItemVectors(path: path, package: model.package) } throws: {
-            ($0 as? PackageError)?.problem == .contentHash
+        // Not a byte of it may differ.
+        let whole = try Data(contentsOf: URL(fileURLWithPath: path))
+        var generator = SeededGenerator(seed: 3)
+        for _ in 0..<60 {
+            var bytes = whole
+            let at = Int.random(in: 0..<whole.count, using: &generator)
+            bytes[at] ^= UInt8.random(in: 1...255, using: &generator)
+            try bytes.write(to: URL(fileURLWithPath: path))
+            #expect(throws: PackageError.self, "byte \(at)") { try ItemFile(path: path, package: model.package) }
+            try whole.prefix(at).write(to: URL(fileURLWithPath: path))
+            #expect(throws: PackageError.self, "cut at \(at)") { try ItemFile(path: path, package: model.package) }
         }
     }
 
     @Test func anItemThatComesTwiceIsRefused() throws {
         let model = try Model(.sharedCTR)
         #expect(throws: LogsError.self) {
-            try ItemTable([itemFile(model.tiny, [0, 1, 0])], id: nil, model: model.package)
+            try ItemTable([itemFile(model.tiny, [0, 1, 0])], model: model.package)
         }
         #expect(throws: PackageError.self) {
-            try ItemTable([itemFile(model.tiny, [0])], id: nil, model: try Models.cvr.get().package)
+            try ItemTable([itemFile(model.tiny, [0])], model: try Models.cvr.get().package)
         }
     }
 }
