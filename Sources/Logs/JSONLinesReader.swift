@@ -178,10 +178,6 @@ struct JSONLineParser {
 
     private let columns: [WantedColumn]
     private let names: [[UInt8]]
-    private var p: UnsafePointer<UInt8>
-    private var at = 0
-    private var end = 0
-    private var scratch: [UInt8] = []
     /// What the line holds, put into the columns when the whole line is known to be good.
     private var cells: [[Cell]]
     private var bytes: [UInt8] = []
@@ -195,28 +191,30 @@ struct JSONLineParser {
         self.columns = columns
         names = columns.map { Array($0.name.utf8) }
         cells = columns.map { _ in [] }
-        p = UnsafePointer(bitPattern: 8)!
     }
 
     private struct Malformed: Error {
         var expected: String
         var at: Int
-        var column: String?
+        var column: String
     }
 
     /// nil when the line went into the columns.
     mutating func parse(_ base: UnsafePointer<UInt8>, _ count: Int, into targets: [TextColumn]) -> Problem? {
-        p = base
-        at = 0
-        end = count
         bytes.removeAll(keepingCapacity: true)
         for i in cells.indices { cells[i].removeAll(keepingCapacity: true) }
-        do {
-            try object()
-        } catch let error as Malformed {
-            let rest = UnsafeBufferPointer(start: base + min(error.at, count), count: min(24, count - min(error.at, count)))
+        func problem(_ expected: String, _ at: Int, _ column: String?) -> Problem {
+            let rest = UnsafeBufferPointer(start: base + min(at, count), count: min(24, count - min(at, count)))
             let found = rest.isEmpty ? "the end of the line" : "'\(String(decoding: rest, as: UTF8.self))'"
-            return Problem(column: error.column, expected: error.expected, found: found)
+            return Problem(column: column, expected: expected, found: found)
+        }
+        var scanner = JSONScanner(base, count: count, rules: .lenient)
+        do {
+            try object(&scanner)
+        } catch let error as Malformed {
+            return problem(error.expected, error.at, error.column)
+        } catch let error as JSONScanner.Malformed {
+            return problem(error.expected, error.at, nil)
         } catch { return Problem(column: nil, expected: "JSON", found: "\(error)") }
         bytes.withUnsafeBufferPointer { buffer in
             for (i, target) in targets.enumerated() {
@@ -232,83 +230,60 @@ struct JSONLineParser {
     /// The keys of a line's object, as far as it can be read.
     static func keys(_ base: UnsafePointer<UInt8>, _ count: Int) -> [String] {
         var parser = JSONLineParser(columns: [])
-        parser.p = base
-        parser.end = count
+        var scanner = JSONScanner(base, count: count, rules: .lenient)
         var found: [String] = []
-        try? parser.object { found.append(String(decoding: $0, as: UTF8.self)) }
+        try? parser.object(&scanner) { found.append(String(decoding: $0, as: UTF8.self)) }
         return found
     }
 
-    private mutating func object(_ onKey: (([UInt8]) -> Void)? = nil) throws {
-        blanks()
-        try expect(UInt8(ascii: "{"), "a JSON object")
-        blanks()
-        if take(UInt8(ascii: "}")) { return try finish() }
-        while true {
-            blanks()
-            scratch.removeAll(keepingCapacity: true)
-            try string()
-            onKey?(scratch)
-            let key = scratch
-            blanks()
-            try expect(UInt8(ascii: ":"), "':'")
-            blanks()
+    private mutating func object(_ scanner: inout JSONScanner, _ onKey: (([UInt8]) -> Void)? = nil) throws {
+        scanner.blanks()
+        try scanner.expect(UInt8(ascii: "{"), "a JSON object")
+        scanner.blanks()
+        if scanner.take(UInt8(ascii: "}")) { return try scanner.finish("the end of the line") }
+        repeat {
+            try scanner.key()
+            onKey?(scanner.scratch)
+            let key = scanner.scratch
             var isWanted = false
-            let start = at
+            let start = scanner.at
             for i in names.indices where names[i] == key {
-                at = start
+                scanner.at = start
                 isWanted = true
                 cells[i].removeAll(keepingCapacity: true)
-                try value(into: i)
+                try value(&scanner, into: i)
             }
-            if !isWanted { try skip() }
-            blanks()
-            if take(UInt8(ascii: ",")) { continue }
-            try expect(UInt8(ascii: "}"), "',' or '}'")
-            return try finish()
-        }
+            if !isWanted { try scanner.skip() }
+        } while try scanner.another(UInt8(ascii: "}"))
+        try scanner.finish("the end of the line")
     }
 
-    private mutating func finish() throws {
-        blanks()
-        if at < end { throw Malformed(expected: "the end of the line", at: at) }
-    }
-
-    private mutating func value(into i: Int) throws {
-        guard columns[i].isList, at < end, p[at] == UInt8(ascii: "[") else {
-            let start = at
-            try scalar(into: i)
+    private mutating func value(_ scanner: inout JSONScanner, into i: Int) throws {
+        guard columns[i].isList, scanner.next == UInt8(ascii: "[") else {
+            let first = scanner.next
+            try scalar(&scanner, into: i)
             // null for a list: an empty one.
-            if columns[i].isList, p[start] == UInt8(ascii: "n") { cells[i].removeAll() }
+            if columns[i].isList, first == UInt8(ascii: "n") { cells[i].removeAll() }
             return
         }
-        at += 1
-        blanks()
-        if take(UInt8(ascii: "]")) { return }
-        while true {
-            blanks()
-            try scalar(into: i)
-            blanks()
-            if take(UInt8(ascii: ",")) { continue }
-            return try expect(UInt8(ascii: "]"), "',' or ']'")
-        }
+        scanner.at += 1
+        scanner.blanks()
+        if scanner.take(UInt8(ascii: "]")) { return }
+        repeat { try scalar(&scanner, into: i) } while try scanner.another(UInt8(ascii: "]"))
     }
 
-    private mutating func scalar(into i: Int) throws {
-        guard at < end else { throw Malformed(expected: "a value", at: at, column: columns[i].name) }
+    private mutating func scalar(_ scanner: inout JSONScanner, into i: Int) throws {
         let start = bytes.count
-        switch p[at] {
+        switch scanner.next {
+        case nil: throw Malformed(expected: "a value", at: scanner.at, column: columns[i].name)
         case UInt8(ascii: "\""):
-            scratch.removeAll(keepingCapacity: true)
-            try string()
-            bytes.append(contentsOf: scratch)
+            try scanner.string()
+            bytes.append(contentsOf: scanner.scratch)
         case UInt8(ascii: "{"), UInt8(ascii: "["):
             let expected = columns[i].isList ? "a list of values" : "one value"
-            throw Malformed(expected: expected, at: at, column: columns[i].name)
+            throw Malformed(expected: expected, at: scanner.at, column: columns[i].name)
         default:
-            let first = at
-            try skip()
-            let text = UnsafeBufferPointer(start: p + first, count: at - first)
+            let text = try scanner.word()
             if text.elementsEqual("null".utf8) { break }
             bytes.append(contentsOf: text)
             // 1e3 and 1000.0 are 1000: the canonical text of a number in exponent form.
@@ -320,95 +295,5 @@ struct JSONLineParser {
             }
         }
         cells[i].append(Cell(start: start, count: bytes.count - start))
-    }
-
-    /// Passes over one value of any kind.
-    private mutating func skip() throws {
-        guard at < end else { throw Malformed(expected: "a value", at: at) }
-        switch p[at] {
-        case UInt8(ascii: "\""):
-            scratch.removeAll(keepingCapacity: true)
-            try string()
-        case UInt8(ascii: "{"), UInt8(ascii: "["):
-            var depth = 0
-            repeat {
-                guard at < end else { throw Malformed(expected: "a closing bracket", at: at) }
-                switch p[at] {
-                case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1; at += 1
-                case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1; at += 1
-                case UInt8(ascii: "\""):
-                    scratch.removeAll(keepingCapacity: true)
-                    try string()
-                default: at += 1
-                }
-            } while depth > 0
-        default:
-            let start = at
-            while at < end, !",]} \t\r".utf8.contains(p[at]) { at += 1 }
-            let word = UnsafeBufferPointer(start: p + start, count: at - start)
-            let isWord = ["null", "true", "false", "NaN"].contains { word.elementsEqual($0.utf8) }
-            guard isWord || (!word.isEmpty && ValueText.number(p + start, word.count).map { !$0.isNaN } ?? false) else {
-                throw Malformed(expected: "a JSON value", at: start)
-            }
-        }
-    }
-
-    /// A string, unescaped into `scratch`.
-    private mutating func string() throws {
-        try expect(UInt8(ascii: "\""), "a string")
-        while at < end {
-            let c = p[at]
-            at += 1
-            if c == UInt8(ascii: "\"") { return }
-            guard c == UInt8(ascii: "\\") else {
-                scratch.append(c)
-                continue
-            }
-            guard at < end else { break }
-            let escape = p[at]
-            at += 1
-            switch escape {
-            case UInt8(ascii: "n"): scratch.append(10)
-            case UInt8(ascii: "t"): scratch.append(9)
-            case UInt8(ascii: "r"): scratch.append(13)
-            case UInt8(ascii: "b"): scratch.append(8)
-            case UInt8(ascii: "f"): scratch.append(12)
-            case UInt8(ascii: "u"): try unicode()
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): scratch.append(escape)
-            default: throw Malformed(expected: "a JSON escape", at: at - 2)
-            }
-        }
-        throw Malformed(expected: "the end of a string", at: end)
-    }
-
-    private mutating func unicode() throws {
-        var code = try hex()
-        if (0xD800..<0xDC00).contains(code), at + 1 < end, p[at] == UInt8(ascii: "\\"), p[at + 1] == UInt8(ascii: "u") {
-            at += 2
-            let low = try hex()
-            guard (0xDC00..<0xE000).contains(low) else { throw Malformed(expected: "a low surrogate", at: at - 6) }
-            code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
-        }
-        let scalar = Unicode.Scalar(code) ?? "\u{FFFD}"
-        scratch.append(contentsOf: String(Character(scalar)).utf8)
-    }
-
-    private mutating func hex() throws -> UInt32 {
-        guard at + 4 <= end, let code = UInt32(String(decoding: UnsafeBufferPointer(start: p + at, count: 4), as: UTF8.self), radix: 16)
-        else { throw Malformed(expected: "four hexadecimal digits", at: at) }
-        at += 4
-        return code
-    }
-
-    @inline(__always) private mutating func blanks() {
-        while at < end, p[at] == 32 || p[at] == 9 || p[at] == 13 { at += 1 }
-    }
-    @inline(__always) private mutating func take(_ byte: UInt8) -> Bool {
-        guard at < end, p[at] == byte else { return false }
-        at += 1
-        return true
-    }
-    private mutating func expect(_ byte: UInt8, _ what: String) throws {
-        guard take(byte) else { throw Malformed(expected: what, at: at) }
     }
 }
