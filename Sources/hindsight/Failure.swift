@@ -3,6 +3,7 @@ import Evaluation
 import Foundation
 import Logs
 import Schema
+import Server
 import TensorFiles
 import Training
 
@@ -41,6 +42,7 @@ private func exitCode(of error: any Error) -> ExitCode {
     case let error as LogsError where error.kind == .noSuchFile: Exit.missingFile
     case let error as LogsError where error.kind == .writeFailed: Exit.trainingStopped
     case is SchemaError, is LogsError, is EvaluationError: Exit.badData
+    case let error as ServerError: error.problem == .address ? Exit.trainingStopped : Exit.badData
     case TrainingError.otherRun: Exit.badData
     case TrainingError.runFolder: Exit.missingFile
     default: Exit.trainingStopped

@@ -19,6 +19,6 @@ struct Hindsight: ParsableCommand {
             a file is missing; 70 it had to stop (NaN, a damaged checkpoint, a full disk); 130 interrupted, after a checkpoint.
             """,
         subcommands: [
-            Check.self, Prepare.self, Train.self, Evaluate.self, Predict.self, Compare.self, Demo.self, Export.self, Index.self, Parity.self,
+            Check.self, Prepare.self, Train.self, Evaluate.self, Predict.self, Compare.self, Demo.self, Export.self, Index.self, Parity.self, Serve.self,
         ])
 }

@@ -1,0 +1,109 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import NIOHTTPTypes
+
+/// Watches one connection for what a request handler cannot see: clients that send too slowly, bytes that are no HTTP,
+/// and those who ask before they send.
+///
+/// One timer runs from a request's head to the end of its body. When it fires before an answer has begun, the client is
+/// told 408; the connection is closed in any case, which also ends bodies that are sent for ever.
+final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    private let readTimeout: TimeAmount
+    private let onTimeout: @Sendable () -> Void
+    private var timer: Scheduled<Void>?
+    /// Requests whose answer has not ended, and whether the newest of them has begun to be answered.
+    private var owed = 0
+    private var hasBegun = false
+    private var isClosed = false
+
+    init(readTimeout: TimeAmount, onTimeout: @escaping @Sendable () -> Void) {
+        self.readTimeout = readTimeout
+        self.onTimeout = onTimeout
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            owed += 1
+            hasBegun = false
+            if head.headerFields[.expect]?.lowercased() == "100-continue" {
+                context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
+            }
+            timer?.cancel()
+            timer = context.eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(in: readTimeout) { [self] in
+                expire(context)
+            }
+        case .body: break
+        case .end:
+            timer?.cancel()
+            timer = nil
+        }
+        context.fireChannelRead(data)
+    }
+
+    private func expire(_ context: ChannelHandlerContext) {
+        timer = nil
+        onTimeout()
+        refuse(
+            context,
+            APIError(.timeout, "the request was not complete after \(readTimeout.nanoseconds / 1_000_000) ms"),
+            unless: hasBegun)
+    }
+
+    private func refuse(_ context: ChannelHandlerContext, _ error: APIError, unless isAnswered: Bool) {
+        guard !isClosed else { return }
+        isClosed = true
+        if !isAnswered {
+            let body = ByteBuffer(bytes: error.json)
+            let head = HTTPResponse(
+                status: .init(code: error.code.status),
+                headerFields: [
+                    .contentType: "application/json", .contentLength: "\(body.readableBytes)", .connection: "close",
+                ])
+            context.write(wrapOutboundOut(.head(head)), promise: nil)
+            context.write(wrapOutboundOut(.body(body)), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        }
+        context.close(promise: nil)
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        // What was refused here is not answered a second time.
+        guard !isClosed else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
+        switch unwrapOutboundIn(data) {
+        case .head: hasBegun = true
+        case .body: break
+        case .end: owed -= 1
+        }
+        context.write(data, promise: promise)
+    }
+
+    /// Bytes that are no HTTP, before or between requests.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if owed == 0, !(error is ChannelError) {
+            refuse(context, APIError(.badRequest, "expected HTTP/1.1: \(error)"), unless: false)
+        } else {
+            context.fireErrorCaught(error)
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.cancel()
+        timer = nil
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        timer?.cancel()
+        timer = nil
+        context.fireChannelInactive()
+    }
+}

@@ -1,0 +1,1 @@
+../ServingTests/ServedFolder.swift

@@ -1,0 +1,1 @@
+../ModelPackageTests/TinyRun.swift
