@@ -4,6 +4,10 @@ import Foundation
 /// Values of one column to write; nil is null.
 public enum ColumnValues: Sendable {
     case int32([Int32?]), int64([Int64?]), float([Float?]), double([Double?]), text([String?])
+    /// Without nulls, as they lie in memory: for writers of millions of rows.
+    case plainInt32([Int32]), plainInt64([Int64]), plainFloat([Float])
+    /// Row r holds `values[offsets[r] ..< offsets[r + 1]]`; one more offset than rows.
+    case plainInt32Lists(offsets: [Int32], values: [Int32])
     case int32Lists([[Int32?]?]), int64Lists([[Int64?]?]), floatLists([[Float?]?]), textLists([[String?]?])
 
     public var count: Int {
@@ -13,6 +17,10 @@ public enum ColumnValues: Sendable {
         case .float(let v): v.count
         case .double(let v): v.count
         case .text(let v): v.count
+        case .plainInt32(let v): v.count
+        case .plainInt64(let v): v.count
+        case .plainFloat(let v): v.count
+        case .plainInt32Lists(let offsets, _): offsets.count - 1
         case .int32Lists(let v): v.count
         case .int64Lists(let v): v.count
         case .floatLists(let v): v.count
@@ -22,12 +30,12 @@ public enum ColumnValues: Sendable {
 
     var format: String {
         switch self {
-        case .int32: "i"
-        case .int64: "l"
-        case .float: "f"
+        case .int32, .plainInt32: "i"
+        case .int64, .plainInt64: "l"
+        case .float, .plainFloat: "f"
         case .double: "g"
         case .text: "u"
-        case .int32Lists: "+li"
+        case .int32Lists, .plainInt32Lists: "+li"
         case .int64Lists: "+ll"
         case .floatLists: "+lf"
         case .textLists: "+lu"
@@ -146,6 +154,11 @@ private final class ArrowMemory {
         case .float(let v): fixed(v, 0)
         case .double(let v): fixed(v, 0)
         case .text(let v): texts(v)
+        case .plainInt32(let v): plain(v)
+        case .plainInt64(let v): plain(v)
+        case .plainFloat(let v): plain(v)
+        case .plainInt32Lists(let offsets, let v):
+            array(offsets.count - 1, nulls: 0, [nil, copy(offsets)], [plain(v)])
         case .int32Lists(let v): lists(v) { fixed($0, 0) }
         case .int64Lists(let v): lists(v) { fixed($0, 0) }
         case .floatLists(let v): lists(v) { fixed($0, 0) }
@@ -159,6 +172,16 @@ private final class ArrowMemory {
         let bits = allocate(UInt8.self, (values.count + 7) / 8)
         for (i, value) in values.enumerated() where value != nil { bits[i >> 3] |= 1 << UInt8(i & 7) }
         return (UnsafeRawPointer(bits), nulls)
+    }
+
+    private func copy<T: BitwiseCopyable>(_ values: [T]) -> UnsafeRawPointer {
+        let data = allocate(T.self, values.count)
+        values.withUnsafeBufferPointer { if let base = $0.baseAddress { data.update(from: base, count: $0.count) } }
+        return UnsafeRawPointer(data)
+    }
+
+    private func plain<T: BitwiseCopyable>(_ values: [T]) -> UnsafeMutablePointer<ArrowArray> {
+        array(values.count, nulls: 0, [nil, copy(values)])
     }
 
     private func fixed<T: BitwiseCopyable>(_ values: [T?], _ zero: T) -> UnsafeMutablePointer<ArrowArray> {
