@@ -18,8 +18,8 @@ final class Model: @unchecked Sendable {
     let package: ModelPackage
     let scorer: StudentScorer
 
-    init(_ kind: TinyRun.Kind) throws {
-        tiny = try TinyRun(kind)
+    init(_ kind: TinyRun.Kind, seed: UInt64 = 11) throws {
+        tiny = try TinyRun(kind, seed: seed)
         package = try ModelPackage(path: try tiny.export().path)
         scorer = try StudentScorer(package)
     }

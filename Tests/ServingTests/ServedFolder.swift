@@ -17,7 +17,9 @@ final class ServedFolder: @unchecked Sendable {
 
     static let itemCount = 30
 
-    init(cvr: Bool = true, prices: Bool = true, rows: Range<Int> = 0..<ServedFolder.itemCount) throws {
+    init(
+        cvr: Bool = true, prices: Bool = true, rows: Range<Int> = 0..<ServedFolder.itemCount, ctr: Model? = nil
+    ) throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("served-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         items = folder.appendingPathComponent("items.jsonl").path
@@ -30,7 +32,7 @@ final class ServedFolder: @unchecked Sendable {
         try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: URL(fileURLWithPath: items))
         path = folder.appendingPathComponent("served").path
         try ServedDirectory.index(
-            try Models.ctr.get().package.path, items: [items],
+            try (ctr ?? Models.ctr.get()).package.path, items: [items],
             columns: .init(price: prices ? "euros" : nil, category: "kind"),
             parts: cvr ? [.cvr: .copy(from: try Models.cvr.get().package.path)] : [:], out: path)
     }
