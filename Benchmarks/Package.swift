@@ -9,6 +9,9 @@ let package = Package(
     .target(name: "CCores"),
     .executableTarget(
       name: "benchmark",
-      dependencies: ["CCores", .product(name: "Hindsight", package: "hindsight")]),
+      dependencies: [
+        "CCores", .product(name: "Hindsight", package: "hindsight"),
+        .product(name: "HindsightServing", package: "hindsight"),
+      ]),
   ]
 )

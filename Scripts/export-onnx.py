@@ -9,7 +9,7 @@ Needs onnx, onnxruntime, numpy and safetensors (pip install onnx onnxruntime num
 A CTR package gives user_mapping.onnx and item_mapping.onnx (the score is sigmoid(scale * <user, item> + bias); scale
 and bias stand in both files' metadata), a CVR package fine_ranker.onnx. Inputs are row ids by feature name, int64:
 [batch] for one value; [batch, values] for several and for the fields of the behaviour sequence, padded with -1. The
-batch and the numbers of values are dynamic. Row ids come from the package's encoder.json. `hindsight.model` in each
+batch and the numbers of values are dynamic. Tables are float32 in ONNX, however the package keeps them. Row ids come from the package's encoder.json. `hindsight.model` in each
 file's metadata is the model version.
 """
 
@@ -34,7 +34,7 @@ class Package:
             sys.exit(f"error: {path}: not a hindsight-package of format 1")
         self.schema = json.loads((self.path / "schema.json").read_text())
         self.student = self.manifest["student"]
-        self.weights = load_file(str(self.path / "weights.safetensors"))
+        self.weights = read_weights(self.path / "weights.safetensors")
         self.version = self.manifest["version"]
 
     def table(self, index):
@@ -56,6 +56,25 @@ class Package:
         if self.student["learnedScale"]:
             return float(self.weights["dense/scale"].item()), float(self.weights["dense/bias"].item())
         return float(self.student["scale"]), 0.0
+
+
+def read_weights(path):
+    """All tensors as float32. NumPy has no bfloat16, so the file is read by hand; int8 rows get their scale."""
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    tensors = {}
+    for name, entry in json.loads(data[8:8 + length]).items():
+        if name == "__metadata__":
+            continue
+        start, end = (8 + length + offset for offset in entry["data_offsets"])
+        if entry["dtype"] == "BF16":
+            value = (np.frombuffer(data[start:end], np.uint16).astype(np.uint32) << 16).view(np.float32)
+        else:
+            value = np.frombuffer(data[start:end], {"F32": np.float32, "I8": np.int8}[entry["dtype"]])
+        tensors[name] = value.reshape(entry["shape"])
+    for name in [n for n, value in tensors.items() if value.dtype == np.int8]:
+        tensors[name] = tensors[name].astype(np.float32) * tensors["scales/" + name.removeprefix("tables/")]
+    return tensors
 
 
 class Graph:

@@ -10,7 +10,8 @@ import TensorFiles
 ///     manifest.json        format, version, network shapes, signature, SHA-256 of the other files
 ///     schema.json          regular features and the behaviour sequence
 ///     encoder.json         vocabularies and cut points of the student's tables
-///     weights.safetensors  dense/<layer>.<weight> and tables/<table>, float32
+///     weights.safetensors  dense/<layer>.<weight>, float32, and tables/<table>: float32, bfloat16, or int8 with
+///                          scales/<table>
 ///
 /// There is no place in it for a privileged feature, a label, a teacher, an optimiser's state or a table that the
 /// student does not read: a tensor too many is refused like one too few. `items.safetensors` (see `ItemFile` in Serving) and
@@ -82,14 +83,23 @@ public final class ModelPackage: Sendable {
 
     /// The embedding tables in the file's own pages, parallel to `StudentDescription.tables`. They must not be
     /// written, and live as long as the package.
-    public func tables() throws(PackageError) -> [Matrix<Float>] {
-        var result: [Matrix<Float>] = []
+    public func tables() throws(PackageError) -> [EmbeddingRows] {
+        var result: [EmbeddingRows] = []
         for table in student.tables {
             do {
-                let values = try weights.floats("tables/\(table.name)")
-                // SAFETY: the matrix type has no read-only twin; inference only reads.
-                let base = UnsafeMutablePointer(mutating: values.baseAddress!)
-                result.append(Matrix(base: base, rows: table.rows, columns: table.dimension))
+                let name = "tables/\(table.name)"
+                let storage: EmbeddingRows.Storage
+                // Tables have rows and columns, so that none of these is empty.
+                switch table.storage {
+                case .float32: storage = .float32(try weights.floats(name).baseAddress!)
+                case .bfloat16:
+                    let values = try weights.elements(name, as: BFloat16Bits.self)
+                    storage = .bfloat16(UnsafeRawPointer(values.baseAddress!).assumingMemoryBound(to: UInt16.self))
+                case .int8:
+                    let scales = try weights.floats("scales/\(table.name)")
+                    storage = .int8(try weights.elements(name, as: Int8.self).baseAddress!, scales: scales.baseAddress!)
+                }
+                result.append(EmbeddingRows(storage, rows: table.rows, columns: table.dimension))
             } catch {
                 throw PackageError(error)
             }
@@ -102,8 +112,16 @@ public final class ModelPackage: Sendable {
         StudentNetwork(student, schema).layout.entries.map {
             TensorDescription(name: "dense/\($0.name)", elementType: .float32, shape: [$0.slot.rows, $0.slot.columns])
         }
-            + student.tables.map {
-                TensorDescription(name: "tables/\($0.name)", elementType: .float32, shape: [$0.rows, $0.dimension])
+            + student.tables.flatMap { table in
+                let type: ElementType =
+                    switch table.storage {
+                    case .float32: .float32
+                    case .bfloat16: .bfloat16
+                    case .int8: .int8
+                    }
+                let values = TensorDescription(name: "tables/\(table.name)", elementType: type, shape: [table.rows, table.dimension])
+                guard table.storage == .int8 else { return [values] }
+                return [values, TensorDescription(name: "scales/\(table.name)", elementType: .float32, shape: [table.rows, 1])]
             }
     }
 
@@ -224,16 +242,30 @@ public final class ModelPackage: Sendable {
                 .mismatch, path: weights.path, expected: "only what the student reads", found: "a tensor '\(other.name)'")
         }
         for tensor in expected {
-            let values: UnsafeBufferPointer<Float>
+            let isFinite: Bool
             do {
-                values = try weights.floats(tensor.name)
+                isFinite = try areFinite(tensor)
             } catch {
                 throw PackageError(error)
             }
-            guard let base = values.baseAddress, Float.sumOfSquares(base, count: values.count).isFinite else {
+            guard isFinite else {
                 throw PackageError(
                     .notFinite, path: weights.path, expected: "finite weights in '\(tensor.name)'", found: "NaN or infinity")
             }
+        }
+    }
+
+    private func areFinite(_ tensor: TensorDescription) throws(TensorFileError) -> Bool {
+        switch tensor.elementType {
+        case .int8: return true
+        case .bfloat16:
+            let values = try weights.elements(tensor.name, as: BFloat16Bits.self)
+            var largest: UInt16 = 0
+            for value in values { largest = max(largest, value.bits & 0x7fff) }
+            return largest < 0x7f80
+        default:
+            let values = try weights.floats(tensor.name)
+            return values.baseAddress.map { Float.sumOfSquares($0, count: values.count).isFinite } ?? false
         }
     }
 }

@@ -18,6 +18,11 @@ public struct PackageManifest: Sendable, Codable, Equatable {
     public struct FileRecord: Sendable, Codable, Equatable {
         public var bytes: Int
         public var sha256: String
+
+        public init(bytes: Int, sha256: String) {
+            self.bytes = bytes
+            self.sha256 = sha256
+        }
     }
 
     /// What goes in and what comes out, for people and for other programs.

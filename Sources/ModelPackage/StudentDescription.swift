@@ -34,18 +34,22 @@ public struct StudentDescription: Sendable, Codable, Equatable {
 
     /// One embedding table. Two may have one encoder: in the manner `share*` the student can own a copy for one
     /// input and read the shared one for another.
-    public struct Table: Sendable, Codable, Equatable {
+    public struct Table: Sendable, Equatable {
         public var name: String
         /// The table of `encoder.json` that gives its rows.
         public var encoder: String
         public var rows: Int
         public var dimension: Int
+        public var storage: EmbeddingStorage
 
-        public init(name: String, encoder: String, rows: Int, dimension: Int) {
+        public init(
+            name: String, encoder: String, rows: Int, dimension: Int, storage: EmbeddingStorage = .float32
+        ) {
             self.name = name
             self.encoder = encoder
             self.rows = rows
             self.dimension = dimension
+            self.storage = storage
         }
     }
 
@@ -100,5 +104,38 @@ public struct StudentDescription: Sendable, Codable, Equatable {
         case .cvr where schema.regular.isEmpty && schema.sequence == nil: return "a network without inputs"
         default: return nil
         }
+    }
+}
+
+/// How the values of a table are kept.
+public enum EmbeddingStorage: String, Sendable, Codable, CaseIterable {
+    case float32
+    /// Half the bytes; each value to 8 significant bits.
+    case bfloat16
+    /// A byte a value and a float a row: each value to 1/254 of the largest of its row.
+    case int8
+}
+
+extension StudentDescription.Table: Codable {
+    private enum Key: String, CodingKey { case name, encoder, rows, dimension, storage }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        self.init(
+            name: try container.decode(String.self, forKey: .name),
+            encoder: try container.decode(String.self, forKey: .encoder),
+            rows: try container.decode(Int.self, forKey: .rows),
+            dimension: try container.decode(Int.self, forKey: .dimension),
+            storage: try container.decodeIfPresent(EmbeddingStorage.self, forKey: .storage) ?? .float32)
+    }
+
+    /// float32 goes without saying, as in packages of before there was a choice.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(name, forKey: .name)
+        try container.encode(self.encoder, forKey: .encoder)
+        try container.encode(rows, forKey: .rows)
+        try container.encode(dimension, forKey: .dimension)
+        if storage != .float32 { try container.encode(storage, forKey: .storage) }
     }
 }

@@ -78,7 +78,7 @@ public final class StudentNetwork {
     /// What one forward pass reads and where its results live, until the arenas are reset.
     public struct Inputs {
         let regular: RegularInputs
-        let tables: [Matrix<Float>]
+        let tables: [EmbeddingRows]
         let pass: Pass<Float>
         let integers: Arena<Int32>
 
@@ -87,7 +87,7 @@ public final class StudentNetwork {
         ///   - tables: parallel to `StudentDescription.tables`; never written.
         ///   - weights: the flat buffer of `layout`; never written.
         public init(
-            _ regular: RegularInputs, tables: [Matrix<Float>], weights: UnsafeMutablePointer<Float>, arena: Arena<Float>,
+            _ regular: RegularInputs, tables: [EmbeddingRows], weights: UnsafeMutablePointer<Float>, arena: Arena<Float>,
             integers: Arena<Int32>
         ) {
             self.regular = regular
@@ -198,13 +198,13 @@ public final class StudentNetwork {
     }
 
     private func gather(
-        _ column: EncodedColumn, _ table: Matrix<Float>, mean: Bool, into y: Matrix<Float>, _ inputs: Inputs
+        _ column: EncodedColumn, _ table: EmbeddingRows, mean: Bool, into y: Matrix<Float>, _ inputs: Inputs
     ) {
         let ids = inputs.pointer(column.ids)
         if let offsets = column.offsets {
-            Float.bagRows(table, index: ids, offsets: inputs.pointer(offsets), mean: mean, into: y)
+            table.bag(ids, offsets: inputs.pointer(offsets), mean: mean, into: y, scratch: inputs.pass.arena)
         } else {
-            Float.gatherRows(table, index: ids, into: y)
+            table.gather(ids, into: y)
         }
     }
 }

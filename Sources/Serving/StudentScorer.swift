@@ -209,7 +209,7 @@ public final class StudentScorer: Sendable {
 private final class StudentMemory: @unchecked Sendable {
     // SAFETY: everything is written in `init` and only read afterwards; the package keeps the mapping alive.
     let package: ModelPackage
-    let tables: [Matrix<Float>]
+    let tables: [EmbeddingRows]
     let weights: UnsafeMutablePointer<Float>
 
     init(_ package: ModelPackage) throws(PackageError) {

@@ -41,6 +41,13 @@ extension UInt32: TensorElement { public static var elementType: ElementType { .
 extension UInt16: TensorElement { public static var elementType: ElementType { .uint16 } }
 extension UInt8: TensorElement { public static var elementType: ElementType { .uint8 } }
 
+/// The bits of a bfloat16: the upper half of a Float's.
+public struct BFloat16Bits: TensorElement {
+    public var bits: UInt16
+    public init(bits: UInt16) { self.bits = bits }
+    public static var elementType: ElementType { .bfloat16 }
+}
+
 /// What a tensor is called and how it is shaped, before there are any bytes.
 public struct TensorDescription: Sendable, Hashable {
     public let name: String

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Distillation
 import Foundation
+import Kernels
 import Logs
 import ModelPackage
 import Rankers
@@ -17,6 +18,9 @@ struct Export: ParsableCommand {
             of its content. The folder appears whole or not at all.
 
               hindsight export runs/retail-ctr --out packages/retail-ctr
+
+            --embeddings bfloat16 and int8 make tables of half and of a quarter of the size, which are read as they \
+            are. What that does to scores and AUC is measured on the run's test split, or on --data, and printed.
             """)
 
     @Argument(help: "The run's output folder.", completion: .directory)
@@ -25,16 +29,29 @@ struct Export: ParsableCommand {
     @Option(help: "The package to write; it must not exist.", completion: .directory)
     var out: String
 
+    @Option(help: "How embedding tables are kept: float32, bfloat16, int8 (with a scale a row).")
+    var embeddings = EmbeddingStorage.float32
+
+    @Option(help: "Logs with labels to measure --embeddings on, instead of the run's test split.")
+    var data: [String] = []
+
     @Flag(help: "Write ONNX twins of the networks too (needs Python with onnx; see Scripts/export-onnx.py).")
     var onnx = false
 
     func run() throws {
         try reportingPackageFailures {
             let student = try TrainedStudent(folder: folder)
-            let version = try student.write(to: out) { folder in
+            let version = try student.write(to: out, embeddings: embeddings) { folder in
                 if onnx { try OnnxScript().run(["export", folder]) }
             }
             print("Written to \(out), model version \(version).")
+            if embeddings != .float32 {
+                if let report = try NarrowingReport(package: out, run: folder, data: data) {
+                    print("\(report.samples) samples of \(report.source)\n\(report.table.rendered())")
+                } else {
+                    printError("warning: the run has no test split to measure --embeddings on; name logs by --data")
+                }
+            }
         }
     }
 }
@@ -76,10 +93,23 @@ struct TrainedStudent {
     }
 
     /// Writes the package and returns its version.
-    func write(to out: String, finishing: (String) throws -> Void = { _ in }) throws -> String {
-        try PackageWriter.write(
-            to: out, schema: schema, encoder: encoder, student: description, finishing: finishing,
-            tensor: { try checkpoint.bytes(nameInCheckpoint($0)) })
+    func write(
+        to out: String, embeddings: EmbeddingStorage = .float32, finishing: (String) throws -> Void = { _ in }
+    ) throws -> String {
+        var student = description
+        for i in student.tables.indices { student.tables[i].storage = embeddings }
+        let narrow = NarrowTensors(embeddings)
+        return try PackageWriter.write(
+            to: out, schema: schema, encoder: encoder, student: student, finishing: finishing,
+            tensor: { name in
+                guard embeddings != .float32, let table = name.dropping("tables/") ?? name.dropping("scales/") else {
+                    return try checkpoint.bytes(nameInCheckpoint(name))
+                }
+                let index = description.tables.firstIndex { $0.name == table }!
+                return narrow.bytes(
+                    name, of: try checkpoint.floats(nameInCheckpoint("tables/\(table)")), table,
+                    columns: description.tables[index].dimension)
+            })
     }
 
     // MARK: The checkpoint
@@ -158,6 +188,40 @@ struct TrainedStudent {
         return (description, owners)
     }
 }
+
+/// One table in fewer bits at a time: a package is written tensor by tensor, values before scales.
+private final class NarrowTensors {
+    private let storage: EmbeddingStorage
+    private var table = ""
+    private var bfloat16: [UInt16] = []
+    private var int8: (values: [Int8], scales: [Float]) = ([], [])
+    private var bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 0, alignment: 64)
+
+    init(_ storage: EmbeddingStorage) { self.storage = storage }
+
+    deinit { bytes.deallocate() }
+
+    /// Valid until the next call.
+    func bytes(_ name: String, of values: UnsafeBufferPointer<Float>, _ table: String, columns: Int) -> UnsafeRawBufferPointer {
+        if self.table != table {
+            self.table = table
+            if storage == .bfloat16 { bfloat16 = NarrowRows.bfloat16(values) } else { int8 = NarrowRows.int8(values, columns: columns) }
+        }
+        if storage == .bfloat16 { return copy(bfloat16) }
+        return name.hasPrefix("scales/") ? copy(int8.scales) : copy(int8.values)
+    }
+
+    private func copy<Element>(_ elements: [Element]) -> UnsafeRawBufferPointer {
+        elements.withUnsafeBytes { source in
+            bytes.deallocate()
+            bytes = .allocate(byteCount: source.count, alignment: 64)
+            bytes.copyMemory(from: source)
+        }
+        return UnsafeRawBufferPointer(bytes)
+    }
+}
+
+extension EmbeddingStorage: ExpressibleByArgument {}
 
 extension String {
     fileprivate func dropping(_ prefix: String) -> String? {

@@ -64,3 +64,54 @@ import Testing
         }
     }
 }
+
+@Suite struct ServedWallTests {
+    /// The wall, in bytes, for everything that a served directory holds.
+    @Test func aServedDirectoryHoldsNothingOfTheTrainingSide() throws {
+        let folder = try ServedFolder.shared.get()
+        let banned = TinyRun.secrets + ["teacher", "student/", "shared/", "adagrad", "_state", "dense_steps", "privileged", "label", "lambda"]
+        var files: Set<String> = []
+        for case let name as String in try #require(FileManager.default.enumerator(atPath: folder.path)) {
+            var isFolder: ObjCBool = false
+            let path = "\(folder.path)/\(name)"
+            guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else { continue }
+            files.insert(name)
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+            for word in banned { #expect(bytes.range(of: Data(word.utf8)) == nil, "\(name) holds '\(word)'") }
+        }
+        let own = ["manifest.json", "schema.json", "encoder.json", "weights.safetensors"]
+        #expect(files == Set(own + own.map { "fine/cvr/\($0)" } + ["items.safetensors"]))
+    }
+
+    @Test func indexingAgainKeepsReplacesAndRemovesFineRankers() throws {
+        let folder = try ServedFolder.shared.get()
+        let path = try folder.copy("again-\(UUID().uuidString)")
+        let columns = ItemTable.Columns(price: "euros", category: "kind")
+        let first = try ServedDirectory(path: path).version
+        #expect(try ServedDirectory.index(path, items: [folder.items], columns: columns).version == first)
+        let without = try ServedDirectory.index(path, items: [folder.items], columns: columns, parts: [.cvr: .remove]).version
+        let isCoarse = try !RankingModel(path: path).hasFineRanker
+        #expect(without != first && isCoarse)
+        let copy = ServedDirectory.PartChange.copy(from: try Models.cvr.get().package.path)
+        #expect(try ServedDirectory.index(path, items: [folder.items], columns: columns, parts: [.cvr: copy]).version == first)
+        #expect(throws: PackageError.self) {
+            try ServedDirectory.index(path, items: [folder.items], parts: [.cvr: .copy(from: try Models.ctr.get().package.path)])
+        }
+        #expect(try ServedDirectory(path: path).version == first)
+        #expect(throws: PackageError.self) { try ServedDirectory.index(path, items: [folder.items], out: folder.path) }
+    }
+
+    @Test func pricesThatAreNoneAreRefused() throws {
+        let folder = try ServedFolder.shared.get()
+        for (name, line) in [
+            ("negative", "\"euros\": -1"), ("absent", "\"other\": 1"), ("endless", "\"euros\": \"inf\""), ("text", "\"euros\": \"dear\""),
+        ] {
+            let items = folder.sibling("items-\(name).jsonl")
+            try Data("{\"item_id\": \"a\", \"tags\": [\"t\"], \(line)}\n{\"item_id\": \"b\", \"tags\": [\"t\"], \"euros\": 2}\n".utf8)
+                .write(to: URL(fileURLWithPath: items))
+            #expect(throws: LogsError.self, "\(name)") {
+                try ItemTable([items], columns: .init(price: "euros"), model: try Models.ctr.get().package)
+            }
+        }
+    }
+}

@@ -1,4 +1,5 @@
 import Foundation
+import ModelPackage
 import Testing
 
 @testable import Serving
@@ -32,6 +33,20 @@ import Testing
             let report = try ParityReport(package: path, run: tiny.run.output, data: [tiny.logs], samples: 1000)
             #expect(report.rows.count == 3)
             #expect(report.holds, "\(kind): \(report.rows)")
+        }
+    }
+
+    /// The twins hold the values of narrow tables, so what is small is their difference from the package itself.
+    @Test(.enabled(if: hasONNX, "needs Python with onnx, onnxruntime and safetensors"))
+    func onnxGivesTheScoresOfNarrowTablesToo() throws {
+        for (kind, storage) in [(TinyRun.Kind.sharedCTR, EmbeddingStorage.int8), (.sharedCVR, .bfloat16)] {
+            let tiny = try TinyRun(kind)
+            let path = tiny.path("narrow")
+            try TrainedStudent(folder: tiny.run.output).write(to: path, embeddings: storage)
+            try OnnxScript().run(["export", path])
+            let report = try ParityReport(package: path, run: tiny.run.output, data: [tiny.logs], samples: 1000)
+            let (package, onnx) = (report.rows[0], report.rows[2])
+            #expect(package.largest > 1e-6 && abs(onnx.largest - package.largest) <= 1e-5, "\(kind): \(report.rows)")
         }
     }
 

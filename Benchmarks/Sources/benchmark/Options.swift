@@ -15,7 +15,8 @@ struct Options {
   var python = ProcessInfo.processInfo.environment["HINDSIGHT_PYTHON"] ?? "python3"
 
   enum SuiteName: String, CaseIterable {
-    case peers, manners, workers, tables, sequences, input, roofline
+    case peers, manners, workers, tables, sequences, input, roofline, retrieval
+    case serveCore = "serve-core"
   }
 
   static let usage = """
@@ -23,7 +24,7 @@ struct Options {
 
       --quick              one round of short slices: a look, not a measurement
       --large              also an embedding of 100 million rows (needs 13 GB)
-      --only A,B           of peers, manners, workers, tables, sequences, input, roofline
+      --only A,B           of peers, manners, workers, tables, sequences, input, roofline, retrieval, serve-core
       --rounds N           turns that contenders take (5)
       --seconds S          of one turn (3)
       --threads 1,2        for the comparison with PyTorch

@@ -1,4 +1,4 @@
-// Rows picked from, and gradients added back to, tables by index. Indices are trusted.
+// Rows picked from, and gradients added back to, tables by index. Indices are trusted. Tables in fewer bits: narrow.h.
 #pragma once
 #include <stdint.h>
 
