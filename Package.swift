@@ -90,7 +90,9 @@ let package = Package(
         .testTarget(name: "CommandLineTests", dependencies: ["hindsight", "Training"]),
         .testTarget(name: "ModelPackageTests", dependencies: ["ModelPackage", "Training", "hindsight"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "Training", "hindsight"]),
-        .testTarget(name: "ServerTests", dependencies: ["Server", "Training", "hindsight"]),
+        .testTarget(
+            name: "ServerTests", dependencies: ["Server", "Training", "hindsight"],
+            exclude: ["triton_judge.py", "openapi_judge.py"]),
         .testTarget(name: "MarketplaceTests", dependencies: ["Marketplace", "Training", "hindsight"]),
         .testTarget(name: "StudyTests", dependencies: ["Study", "Training", "hindsight"]),
     ]

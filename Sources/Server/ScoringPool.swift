@@ -8,7 +8,8 @@ import Synchronization
 /// A job whose deadline has passed when its turn comes is not begun. Neither event loops nor the threads of Swift's
 /// concurrency ever do this work, so health and metrics answer under any load.
 final class ScoringPool: Sendable {
-    private typealias Job = @Sendable (_ waited: Duration) -> Void
+    /// Does the work, and returns what tells the one who waits for it.
+    private typealias Job = @Sendable (_ waited: Duration) -> @Sendable () -> Void
 
     private struct State {
         /// Jobs in the order they came, as a ring.
@@ -53,10 +54,13 @@ final class ScoringPool: Sendable {
             let isIn = submit { duration in
                 waited(duration)
                 guard ContinuousClock.now < deadline else {
-                    return continuation.resume(
-                        throwing: APIError(.deadline, "the request's time was over before its work could begin"))
+                    return {
+                        continuation.resume(
+                            throwing: APIError(.deadline, "the request's time was over before its work could begin"))
+                    }
                 }
-                continuation.resume(with: Swift.Result { try work() })
+                let result = Swift.Result { try work() }
+                return { continuation.resume(with: result) }
             }
             if !isIn {
                 continuation.resume(
@@ -91,8 +95,10 @@ final class ScoringPool: Sendable {
             }
             // Woken without a job: the pool was stopped.
             guard let next else { return }
-            next.job(.now - next.since)
+            let tell = next.job(.now - next.since)
+            // The place is free before the answer is out: who asks again on the same connection finds it.
             state.withLock { $0.running -= 1 }
+            tell()
         }
     }
 

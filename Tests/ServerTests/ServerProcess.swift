@@ -44,6 +44,9 @@ final class ServerProcess: @unchecked Sendable {
 
     deinit { try? FileManager.default.removeItem(at: folder) }
 
+    /// A file in the server's folder.
+    func file(_ name: String) -> String { folder.appendingPathComponent(name).path }
+
     private static func killAll() {
         for pid in running.withLock({ $0 }) { kill(pid, SIGKILL) }
     }
