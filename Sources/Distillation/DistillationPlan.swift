@@ -16,6 +16,8 @@ public struct DistillationPlan: Sendable {
     public let softLabelsFromColumn: Bool
     public let sharedGradient: SharedGradient
     public let temperature: Double
+    /// Whether the teacher sees the privileged features: the method's choice, unless a control takes them away.
+    public let teacherSeesPrivileged: Bool
 
     public init(_ run: RunConfiguration, tableRows: [String: Int]) {
         task = run.task
@@ -27,6 +29,7 @@ public struct DistillationPlan: Sendable {
         softLabelsFromColumn = run.distillation.softLabelsFromColumn
         sharedGradient = run.distillation.sharedGradient
         temperature = run.distillation.temperature
+        teacherSeesPrivileged = method.usesPrivileged && run.distillation.control != .selfDistillation
     }
 
     /// Whether a teacher network is trained.

@@ -74,7 +74,7 @@ struct NetworkBuilder<S: Scalar> {
     /// Interaction features (CVR) and, when the method uses them, the privileged features: only the teacher's.
     private mutating func teacherSampleBlock() -> InputBlock {
         var inputs = plan.teacherSeesRegular ? regularInputs(.interaction, for: .teacher) : []
-        if plan.method.usesPrivileged {
+        if plan.teacherSeesPrivileged {
             inputs += plan.schema.privileged.enumerated().map { index, feature in
                 (feature.encoding, .privileged(index), .teacher)
             }

@@ -11,13 +11,23 @@ public protocol BatchProvider: Sendable {
     /// Classes of the main label in a split.
     func classes(_ split: Split) throws -> ClassCheck
     func batches(
-        _ split: Split, encoder: FittedEncoder, batchSize: Int, seed: UInt64, shuffle: Bool, deduplicate: Bool
+        _ split: Split, encoder: FittedEncoder, batchSize: Int, seed: UInt64, shuffle: Bool, deduplicate: Bool,
+        permutePrivileged: UInt64?
     ) throws -> any BatchSource
 }
 
 extension Dataset: BatchProvider {}
 
 extension BatchProvider {
+    /// Batches in which every sample has its own privileged features.
+    public func batches(
+        _ split: Split, encoder: FittedEncoder, batchSize: Int, seed: UInt64, shuffle: Bool, deduplicate: Bool
+    ) throws -> any BatchSource {
+        try batches(
+            split, encoder: encoder, batchSize: batchSize, seed: seed, shuffle: shuffle, deduplicate: deduplicate,
+            permutePrivileged: nil)
+    }
+
     /// Throws `emptySplit` when a split that shall be used has no rows.
     public func requireRows(_ split: Split) throws {
         guard try rowCount(split) > 0 else {

@@ -15,14 +15,24 @@ final class BatchReader: BatchSource {
     private let shuffles: Bool
     private let deduplicates: Bool
     private let requestGroup: Int?
+    private let permutePrivileged: UInt64?
     private var epoch = 0
     private var blockNumber = 0
-    private var current: (block: EncodedBlock, order: [Int32]?, position: Int)?
+    private var current: Opened?
+
+    private struct Opened {
+        let block: EncodedBlock
+        /// nil: file order.
+        let order: [Int32]?
+        /// Whose privileged features each row of the block is given; nil: its own.
+        let donors: [Int32]?
+        var position: Int
+    }
     private var gatherer: BatchGatherer
 
     init(
         blocks: any BlockSource, schema: FeatureSchema, batchSize: Int, seed: UInt64, shuffles: Bool, deduplicates: Bool,
-        requestGroup: Int
+        requestGroup: Int, permutePrivileged: UInt64? = nil
     ) {
         precondition(batchSize > 0, "batches: batchSize \(batchSize) must be positive")
         self.blocks = blocks
@@ -32,6 +42,7 @@ final class BatchReader: BatchSource {
         self.shuffles = shuffles
         self.deduplicates = deduplicates
         self.requestGroup = schema.requestColumn == nil ? nil : requestGroup
+        self.permutePrivileged = permutePrivileged
         gatherer = BatchGatherer(schema: schema, deduplicates: deduplicates)
     }
 
@@ -40,14 +51,17 @@ final class BatchReader: BatchSource {
         var needed = batchSize
         while needed > 0 {
             if current == nil, try !advance() { break }
-            let (block, order, position) = current!
+            let (block, position) = (current!.block, current!.position)
             let taken = min(needed, block.count - position)
             if taken > 0 {
-                let rows = order.map { $0[position..<position + taken] } ?? (Int32(position)..<Int32(position + taken)).map { $0 }[...]
-                pieces.append(.init(block: block, rows: rows))
+                let rows =
+                    current!.order.map { $0[position..<position + taken] }
+                    ?? (Int32(position)..<Int32(position + taken)).map { $0 }[...]
+                let donors = current!.donors.map { donors in rows.map { donors[Int($0)] } }
+                pieces.append(.init(block: block, rows: rows, donors: donors))
             }
             needed -= taken
-            current = position + taken < block.count ? (block, order, position + taken) : nil
+            if position + taken < block.count { current!.position += taken } else { current = nil }
         }
         return pieces.isEmpty ? nil : gatherer.gather(pieces)
     }
@@ -79,8 +93,17 @@ final class BatchReader: BatchSource {
     private func open(_ block: EncodedBlock, at position: Int) {
         let blockSeed = StableHash.mix(StableHash.mix(StableHash.mix(seed) &+ UInt64(epoch)) &+ UInt64(blockNumber))
         let order = shuffles ? block.shuffledRows(seed: blockSeed, requestGroup: requestGroup) : nil
-        current = (block, order, position)
+        current = Opened(block: block, order: order, donors: donors(block), position: position)
         blockNumber += 1
+    }
+
+    /// A permutation of the block's rows that the epoch does not change: a teacher sees each sample with the same
+    /// wrong features again.
+    private func donors(_ block: EncodedBlock) -> [Int32]? {
+        permutePrivileged.map { seed in
+            var generator = SeededGenerator(seed: StableHash.mix(StableHash.mix(~seed) &+ UInt64(blockNumber)))
+            return (0..<Int32(block.count)).shuffled(using: &generator)
+        }
     }
 }
 
@@ -89,6 +112,8 @@ struct BatchGatherer {
     struct Piece {
         var block: EncodedBlock
         var rows: ArraySlice<Int32>
+        /// The rows that privileged features are taken from; nil: `rows`.
+        var donors: [Int32]?
     }
 
     let schema: FeatureSchema
@@ -122,7 +147,8 @@ struct BatchGatherer {
             case .interaction: Self.column(pieces, samples) { $0.regular[i] }
             }
         }
-        let privileged = schema.privileged.indices.map { i in Self.column(pieces, samples) { $0.privileged[i] } }
+        let donors = Entities(lists: pieces.map { $0.donors ?? Array($0.rows) }, count: count)
+        let privileged = schema.privileged.indices.map { i in Self.column(pieces, donors) { $0.privileged[i] } }
         let sequence = schema.sequence.map { Self.sequence(pieces, users, fields: $0.fields.count) }
         let targets = Targets(
             labels: schema.labels.indices.map { i in Self.values(pieces, count) { $0.labels[i] } },

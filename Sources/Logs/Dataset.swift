@@ -51,7 +51,7 @@ public final class Dataset: @unchecked Sendable {
         badRows = BadRowLog(
             policy: logs.onBadRow, url: badRowFile ?? baseFolder.appendingPathComponent("bad-rows.jsonl"))
         var readsTime = false
-        for point in [logs.validationSplit, logs.testSplit] {
+        for point in [logs.validationSplit, logs.testSplit, logs.trainWindow] {
             switch point {
             case .from?: readsTime = true
             case .fraction(let share)? where !(share > 0 && share < 1):
@@ -115,15 +115,18 @@ public final class Dataset: @unchecked Sendable {
     ///     stay together in groups of `requestGroup`.
     ///     Without it, file order.
     ///   - deduplicate: false gives every sample a user side and an item side of its own.
+    ///   - permutePrivileged: a seed by which the rows of privileged features are shuffled against the samples, within
+    ///     each window of `shuffleWindow` rows; the same in every epoch. nil: every sample has its own.
     /// - Throws: `emptySplit` when there is nothing to read.
     public func batches(
-        _ split: Split, encoder: FittedEncoder, batchSize: Int, seed: UInt64 = 0, shuffle: Bool, deduplicate: Bool = true
+        _ split: Split, encoder: FittedEncoder, batchSize: Int, seed: UInt64 = 0, shuffle: Bool,
+        deduplicate: Bool = true, permutePrivileged: UInt64? = nil
     ) throws -> any BatchSource {
         let blocks = try blocks(split, encoder: encoder)
         return Prefetcher(
             BatchReader(
                 blocks: blocks, schema: schema, batchSize: batchSize, seed: seed, shuffles: shuffle,
-                deduplicates: deduplicate, requestGroup: logs.requestGroup))
+                deduplicates: deduplicate, requestGroup: logs.requestGroup, permutePrivileged: permutePrivileged))
     }
 
     func blocks(_ split: Split, encoder: FittedEncoder) throws -> any BlockSource {
@@ -205,6 +208,7 @@ public final class Dataset: @unchecked Sendable {
         } else if let point = logs.validationSplit {
             plans[.validation] = try cut(&train, point)
         }
+        if let window = logs.trainWindow { train = try cut(&train, window) }
         plans[.train] = train
     }
 

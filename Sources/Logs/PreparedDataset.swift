@@ -86,7 +86,8 @@ public final class PreparedDataset: BatchProvider, @unchecked Sendable {
 
     /// As `Dataset.batches`. `encoder` must be the one that the folder was prepared with.
     public func batches(
-        _ split: Split, encoder: FittedEncoder, batchSize: Int, seed: UInt64 = 0, shuffle: Bool, deduplicate: Bool = true
+        _ split: Split, encoder: FittedEncoder, batchSize: Int, seed: UInt64 = 0, shuffle: Bool,
+        deduplicate: Bool = true, permutePrivileged: UInt64? = nil
     ) throws -> any BatchSource {
         guard encoder == self.encoder else {
             throw LogsError(.staleCache, file: folder.path, detail: "it was prepared with another encoder; prepare again")
@@ -96,7 +97,7 @@ public final class PreparedDataset: BatchProvider, @unchecked Sendable {
         }
         return BatchReader(
             blocks: PreparedBlocks(self, part.blocks), schema: schema, batchSize: batchSize, seed: seed, shuffles: shuffle,
-            deduplicates: deduplicate, requestGroup: manifest.logs.requestGroup)
+            deduplicates: deduplicate, requestGroup: manifest.logs.requestGroup, permutePrivileged: permutePrivileged)
     }
 
     func block(_ name: String) throws -> EncodedBlock {

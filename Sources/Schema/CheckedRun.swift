@@ -47,7 +47,10 @@ public struct CheckedRun: Sendable {
         if configuration.distils, distillation.lambda.isZero {
             warnings.append("distillation.lambda: 0 distils nothing; this is the baseline with a teacher beside it")
         }
-        if !configuration.teacherReadsPrivileged, !schema.privileged.isEmpty {
+        if let control = distillation.control {
+            warnings.append("distillation.control: \(control.rawValue) is a control, not a model to serve")
+        }
+        if !configuration.teacherReadsPrivileged, distillation.control == nil, !schema.privileged.isEmpty {
             warnings.append(
                 "features: \(distillation.method.rawValue) reads no privileged feature; "
                     + "\(schema.privileged.count) of them wait for lupi, pfd or pfd+md")
@@ -80,7 +83,9 @@ extension RunConfiguration {
     public var trainsTeacher: Bool { distillation.method.hasTeacher && !distillation.softLabelsFromColumn }
 
     /// Whether this run trains a teacher that reads privileged features.
-    public var teacherReadsPrivileged: Bool { trainsTeacher && distillation.method.usesPrivileged }
+    public var teacherReadsPrivileged: Bool {
+        trainsTeacher && distillation.method.usesPrivileged && distillation.control != .selfDistillation
+    }
 }
 
 extension LambdaSchedule {

@@ -52,6 +52,15 @@ extension Manner: CustomStringConvertible {
     }
 }
 
+extension PrivilegedControl {
+    var summary: String {
+        switch self {
+        case .selfDistillation: "self_distillation: the teacher reads no privileged feature"
+        case .permuted: "permuted_privileged: every sample has another sample's privileged features"
+        }
+    }
+}
+
 extension Method {
     var summary: String {
         switch self {

@@ -305,7 +305,9 @@ public struct RunNetworks: Sendable, Equatable {
             case (.ctr, _): .innerProduct(widths.regularOnly, networks)
             case (.cvr, _): .mlp(widths.regularOnly, hidden: networks.mlp, networks)
             }
-        teacher = run.trainsTeacher ? Self.teacher(run.task, method, widths, networks) : nil
+        // Without its privileged features a teacher keeps its network: self-distillation.
+        let teacherWidths = run.distillation.control == .selfDistillation ? widths.regularOnly : widths
+        teacher = run.trainsTeacher ? Self.teacher(run.task, method, teacherWidths, networks) : nil
         teacherReadsRegular = teacher != nil && method != .lupi
 
         let regular = run.schema.regular.map(\.encoding) + (run.schema.sequence?.fields ?? [])

@@ -125,6 +125,7 @@ extension CheckedRun {
             ("task", task), ("method", run.distillation.method.summary),
         ]
         if run.trainsTeacher { summary.append(("manner", run.distillation.manner.description)) }
+        if let control = run.distillation.control { summary.append(("control", control.summary)) }
         if run.distils {
             if !run.trainsTeacher {
                 summary.append(("soft labels", "from the column \(run.schema.softLabelColumn ?? "")"))
@@ -166,8 +167,8 @@ extension TrainingConfiguration {
     public func totalSteps(rows: Int) -> Int {
         guard rows > 0 else { return 0 }
         let perEpoch = (rows - 1) / max(1, batchSize) + 1
-        let (steps, overflow) = perEpoch.multipliedReportingOverflow(by: max(0, epochs))
-        return overflow ? Int.max : steps
+        let (all, overflow) = perEpoch.multipliedReportingOverflow(by: max(0, epochs))
+        return min(overflow ? Int.max : all, steps ?? Int.max)
     }
 }
 

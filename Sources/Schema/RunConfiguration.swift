@@ -65,6 +65,8 @@ public struct LogsConfiguration: Sendable, Codable, Equatable {
     public var validationSplit: SplitPoint?
     /// Taken from the end of `train` when `test` is empty (before the validation split is).
     public var testSplit: SplitPoint?
+    /// Only this newest part of what is left of `train` is trained on; nil: all of it.
+    public var trainWindow: SplitPoint?
     public var format: LogFormat
     public var delimiter: String?
     public var onBadRow: BadRowPolicy
@@ -76,15 +78,15 @@ public struct LogsConfiguration: Sendable, Codable, Equatable {
 
     public init(
         train: [String], validation: [String] = [], test: [String] = [], validationSplit: SplitPoint? = nil,
-        testSplit: SplitPoint? = nil, format: LogFormat = .auto, delimiter: String? = nil,
-        onBadRow: BadRowPolicy = .fail, shuffleWindow: Int = 262_144,
-        requestGroup: Int = 10
+        testSplit: SplitPoint? = nil, trainWindow: SplitPoint? = nil, format: LogFormat = .auto,
+        delimiter: String? = nil, onBadRow: BadRowPolicy = .fail, shuffleWindow: Int = 262_144, requestGroup: Int = 10
     ) {
         self.train = train
         self.validation = validation
         self.test = test
         self.validationSplit = validationSplit
         self.testSplit = testSplit
+        self.trainWindow = trainWindow
         self.format = format
         self.delimiter = delimiter
         self.onBadRow = onBadRow
@@ -192,6 +194,14 @@ public enum LambdaSchedule: Sendable, Codable, Equatable {
     case linear(from: Double, to: Double, over: StepCount)
 }
 
+/// What is done to a teacher's privileged features so that a gain which survives it is not theirs.
+public enum PrivilegedControl: String, Sendable, Codable, CaseIterable {
+    /// The teacher keeps its network and reads no privileged feature: distillation from regular features alone.
+    case selfDistillation = "self_distillation"
+    /// Every sample has the privileged features of another sample, drawn by seed: as many inputs, nothing to learn.
+    case permuted = "permuted_privileged"
+}
+
 public struct DistillationConfiguration: Sendable, Codable, Equatable {
     public var method: Method = .baseline
     public var manner = Manner(inputs: .shared(except: []), synchronous: true)
@@ -202,6 +212,8 @@ public struct DistillationConfiguration: Sendable, Codable, Equatable {
     public var sharedGradient: SharedGradient = .joint
     /// true: soft labels come from the schema's soft label column, and no teacher is trained.
     public var softLabelsFromColumn = false
+    /// nil: the teacher reads its privileged features as they are.
+    public var control: PrivilegedControl?
     public init() {}
 }
 
@@ -226,6 +238,8 @@ public struct OptimiserConfiguration: Sendable, Codable, Equatable {
 public struct TrainingConfiguration: Sendable, Codable, Equatable {
     public var batchSize = 1024
     public var epochs = 1
+    /// The run (each of its phases) ends after so many steps even if its epochs are not over; nil: after its epochs.
+    public var steps: Int?
     public var workers = 1
     /// false: asynchronous, as the paper. true: bit-reproducible for a seed and a worker count.
     public var synchronous = false

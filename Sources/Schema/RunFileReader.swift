@@ -68,8 +68,8 @@ struct RunFileReader {
     private func readLogs(_ field: Field) -> LogsConfiguration? {
         guard
             let fields = field.mapping([
-                "train", "validation", "test", "validation_split", "test_split", "format", "delimiter", "on_bad_row",
-                "shuffle_window", "request_group",
+                "train", "validation", "test", "validation_split", "test_split", "train_window", "format", "delimiter",
+                "on_bad_row", "shuffle_window", "request_group",
             ]), let train = fields.required("train", "files, globs or folders to train on")?.strings
         else { return nil }
         var logs = LogsConfiguration(train: train.map(resolved))
@@ -77,6 +77,7 @@ struct RunFileReader {
         fields.set(&logs.test, "test") { $0.strings?.map(resolved) }
         fields.set(&logs.validationSplit, "validation_split", readSplit)
         fields.set(&logs.testSplit, "test_split", readSplit)
+        fields.set(&logs.trainWindow, "train_window", readSplit)
         fields.set(&logs.format, "format") { $0.choice(LogFormat.self) }
         fields.set(&logs.delimiter, "delimiter") { $0.string }
         fields.set(&logs.onBadRow, "on_bad_row") { $0.choice(BadRowPolicy.self) }
@@ -400,7 +401,7 @@ struct RunFileReader {
         guard
             let fields = field?.mapping([
                 "method", "manner", "except", "lambda", "swapping_step", "temperature", "shared_gradient",
-                "soft_labels",
+                "soft_labels", "control",
             ])
         else { return distillation }
         fields.set(&distillation.method, "method") { $0.choice(Method.self) }
@@ -419,6 +420,7 @@ struct RunFileReader {
         fields.set(&distillation.softLabelsFromColumn, "soft_labels") {
             $0.choice(from: ["teacher", "column"]).map { $0 == "column" }
         }
+        fields.set(&distillation.control, "control") { $0.choice(PrivilegedControl.self) }
         return distillation
     }
 
@@ -501,11 +503,12 @@ struct RunFileReader {
         var training = TrainingConfiguration()
         guard
             let fields = field?.mapping([
-                "batch_size", "epochs", "workers", "mode", "optimiser", "checkpoint_every", "keep_checkpoints",
+                "batch_size", "epochs", "steps", "workers", "mode", "optimiser", "checkpoint_every", "keep_checkpoints",
             ])
         else { return training }
         fields.set(&training.batchSize, "batch_size") { $0.integer }
         fields.set(&training.epochs, "epochs") { $0.integer }
+        fields.set(&training.steps, "steps") { $0.integer }
         fields.set(&training.workers, "workers") { $0.integer }
         fields.set(&training.synchronous, "mode") {
             $0.choice(from: ["asynchronous", "synchronous"]).map { $0 == "synchronous" }

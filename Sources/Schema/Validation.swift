@@ -114,7 +114,10 @@ struct Validation {
     }
 
     private mutating func checkSplits() {
-        let splits = [("validation_split", run.logs.validationSplit), ("test_split", run.logs.testSplit)]
+        let splits = [
+            ("validation_split", run.logs.validationSplit), ("test_split", run.logs.testSplit),
+            ("train_window", run.logs.trainWindow),
+        ]
         var sum = 0.0
         for (key, split) in splits {
             switch split {
@@ -122,7 +125,8 @@ struct Validation {
                 require(
                     fraction > 0 && fraction < 1, "logs.\(key).fraction",
                     "must be between 0 and 1 (both excluded), found \(fraction)")
-                sum += fraction
+                // A window's share is of what the others leave.
+                if key != "train_window" { sum += fraction }
             case .from(let from)?:
                 require(from.isFinite, "logs.\(key).from", "must be a finite number")
                 require(
@@ -138,6 +142,12 @@ struct Validation {
             require(
                 validation < test, "logs.validation_split.from",
                 "validation must begin before test (\(test)), found \(validation)")
+        }
+        for (key, split) in splits[..<2] {
+            guard case (.from(let begin)?, .from(let window)?) = (split, run.logs.trainWindow) else { continue }
+            require(
+                window < begin, "logs.train_window.from",
+                "training must begin before logs.\(key) does (\(begin)), found \(window)")
         }
     }
 
@@ -410,6 +420,16 @@ struct Validation {
         requireSteps(distillation.swappingStep, "distillation.swapping_step")
         requirePositive(distillation.temperature, "distillation.temperature")
         if case .shared(let except) = distillation.manner.inputs { checkExcept(except) }
+        if let control = distillation.control {
+            require(
+                run.trainsTeacher && distillation.method.usesPrivileged, "distillation.control",
+                "\(control.rawValue) changes what a teacher with privileged features reads, and "
+                    + "\(distillation.method.rawValue) trains none; choose pfd, pfd+md or lupi, or remove it")
+            require(
+                control != .selfDistillation || distillation.method != .lupi, "distillation.control",
+                "the teacher of lupi reads privileged features alone and would be left without inputs; choose pfd or "
+                    + "pfd+md, or remove it")
+        }
         if distillation.softLabelsFromColumn {
             require(
                 run.schema.softLabelColumn != nil, "distillation.soft_labels",
@@ -461,6 +481,7 @@ struct Validation {
             training.batchSize != 1 || !run.networks.batchNorm, "training.batch_size",
             "batch normalisation needs at least 2 samples; or say `networks: {batch_norm: false}`")
         requireRange(training.epochs, 1...RunLimits.epochs, "training.epochs")
+        if let steps = training.steps { requireRange(steps, 1...RunLimits.steps, "training.steps") }
         requireRange(training.workers, 1...RunLimits.workers, "training.workers")
         requireRange(training.checkpointEvery, 0...RunLimits.steps, "training.checkpoint_every")
         requireRange(training.keepCheckpoints, 1...1_000_000, "training.keep_checkpoints")

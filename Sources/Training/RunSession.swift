@@ -100,15 +100,18 @@ public final class RunSession {
     public func batches(_ split: Split) throws -> any BatchSource {
         try logs.batches(
             split, encoder: encoder, batchSize: run.training.batchSize, seed: run.seed, shuffle: split == .train,
-            deduplicate: true)
+            deduplicate: true, permutePrivileged: permutation)
     }
 
     /// The split's batches in file order, whatever the split.
     public func ordered(_ split: Split) throws -> any BatchSource {
         try logs.batches(
             split, encoder: encoder, batchSize: run.training.batchSize, seed: run.seed, shuffle: false,
-            deduplicate: true)
+            deduplicate: true, permutePrivileged: permutation)
     }
+
+    /// The seed of the control that gives every sample another's privileged features.
+    private var permutation: UInt64? { run.distillation.control == .permuted ? run.seed : nil }
 
     /// Samples a distinct user side, over the first batches of training: what deduplication saves.
     public func samplesPerRequest(batches: Int = 20) throws -> Double {
@@ -174,6 +177,7 @@ extension LogsConfiguration {
         other.test = files
         other.validationSplit = nil
         other.testSplit = nil
+        other.trainWindow = nil
         return other
     }
 }

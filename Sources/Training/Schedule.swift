@@ -23,7 +23,7 @@ public struct Schedule: Sendable {
     public init(_ run: RunConfiguration, hasTeacher: Bool, stepsPerEpoch: Int) {
         phases =
             hasTeacher && !run.distillation.manner.synchronous ? [.teacher, .student] : [.joint]
-        stepsPerPhase = stepsPerEpoch * run.training.epochs
+        stepsPerPhase = min(stepsPerEpoch * run.training.epochs, run.training.steps ?? .max)
         lambda = run.distillation.lambda
         swappingStep = run.distillation.swappingStep.resolved(totalSteps: stepsPerPhase)
         warmup = run.training.optimiser.warmup.resolved(totalSteps: stepsPerPhase)

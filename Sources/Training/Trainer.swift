@@ -106,13 +106,13 @@ public final class Trainer {
             let outcome = try runSegment(phase, meter)
             position.batch += outcome.batches
             position.step += outcome.batches
-            epochEnded = outcome.epochEnded
+            epochEnded = outcome.epochEnded || isCutShort
             if !epochEnded, outcome.batches > 0 { try atBarrier() }
         }
         guard epochEnded else { return }
         position.batch = 0
         position.epoch += 1
-        if position.epoch == run.training.epochs {
+        if position.epoch == run.training.epochs || isCutShort {
             position.epoch = 0
             position.step = 0
             position.phase += 1
@@ -122,8 +122,8 @@ public final class Trainer {
             position.phase = schedule.phases.count - 1
             position.step = schedule.stepsPerPhase
         }
-        if position.finished || run.training.checkpointEvery > 0 { _ = try checkpoint() }
         if !position.finished { try evaluateValidation() }
+        if position.finished || run.training.checkpointEvery > 0 { _ = try checkpoint() }
     }
 
     private func runSegment(_ phase: Phase, _ meter: ProgressMeter) throws -> SegmentOutcome {
@@ -148,15 +148,20 @@ public final class Trainer {
         }
     }
 
+    /// Whether `training.steps` ends the phase here.
+    private var isCutShort: Bool { run.training.steps.map { position.step >= $0 } ?? false }
+
     private func stepsToNextBarrier() -> Int {
-        [run.training.checkpointEvery, run.evaluation.everySteps].filter { $0 > 0 }
-            .map { $0 - position.step % $0 }.min() ?? .max
+        let barriers = [run.training.checkpointEvery, run.evaluation.everySteps].filter { $0 > 0 }
+            .map { $0 - position.step % $0 }
+        return (barriers + [run.training.steps.map { $0 - position.step } ?? .max]).min()!
     }
 
+    /// Validation comes first: a run that is killed between the two says it again, and never not at all.
     private func atBarrier() throws {
         func isDue(_ every: Int) -> Bool { every > 0 && position.step % every == 0 }
-        if isDue(run.training.checkpointEvery) { _ = try checkpoint() }
         if isDue(run.evaluation.everySteps) { try evaluateValidation() }
+        if isDue(run.training.checkpointEvery) { _ = try checkpoint() }
     }
 
     private func checkpoint() throws -> String {

@@ -353,6 +353,66 @@ struct OrderTests {
         }
     }
 
+    @Test("permuted privileged features are another sample's, the same ones in every epoch, and nothing else changes")
+    func permuted() throws {
+        let data = try dataset(folder, train: ["a.parquet"], window: 100)
+        let encoder = try data.fitEncoder()
+        let url = folder.url.appendingPathComponent("prepared")
+        try data.prepare(encoder: encoder, into: url)
+        let prepared = try PreparedDataset.open(url)
+        func samples(_ provider: any BatchProvider, seed: UInt64?, epoch: Int = 0, shuffle: Bool = false) throws -> [PlainSample] {
+            let source = try provider.batches(
+                .train, encoder: encoder, batchSize: 30, seed: 1, shuffle: shuffle, deduplicate: true, permutePrivileged: seed)
+            try source.seek(epoch: epoch, batches: 0)
+            return try source.all().flatMap { $0.samples(data.schema) }
+        }
+        let (own, permuted) = (try samples(data, seed: nil), try samples(data, seed: 5))
+        func without(_ samples: [PlainSample]) -> [PlainSample] {
+            samples.map { sample in
+                var sample = sample
+                sample.privileged = []
+                return sample
+            }
+        }
+        #expect(without(own) == without(permuted))
+        #expect(own.map(\.privileged) != permuted.map(\.privileged))
+        // The same values, in another order.
+        func sorted(_ samples: [PlainSample]) -> [String] { samples.map { "\($0.privileged)" }.sorted() }
+        #expect(sorted(own) == sorted(permuted))
+        #expect(try samples(prepared, seed: 5) == permuted)
+        #expect(try samples(data, seed: 6).map(\.privileged) != permuted.map(\.privileged))
+        // Shuffled, every sample keeps the features it was given in file order, in each epoch.
+        let given = Set(permuted.map { "\($0)" })
+        for epoch in [0, 1] {
+            let shuffled = try samples(data, seed: 5, epoch: epoch, shuffle: true)
+            #expect(Set(shuffled.map { "\($0)" }) == given)
+            #expect(shuffled != permuted)
+        }
+    }
+
+    @Test("a training window is the newest part of what validation leaves, and encoders are learnt from it alone")
+    func window() throws {
+        func data(_ window: SplitPoint?) throws -> Dataset {
+            try Dataset(
+                logs: LogsConfiguration(
+                    train: ["a.parquet"], validationSplit: .fraction(0.2), trainWindow: window, shuffleWindow: 64),
+                schema: SampleLogs.schema, baseFolder: folder.url)
+        }
+        let all = try data(nil)
+        let encoder = try all.fitEncoder()
+        func samples(_ data: Dataset, _ split: Split) throws -> [PlainSample] {
+            try data.batches(split, encoder: encoder, batchSize: 64, shuffle: false).all().flatMap { $0.samples(data.schema) }
+        }
+        let (train, validation) = (try samples(all, .train), try samples(all, .validation))
+        let newest = try data(.fraction(0.25))
+        #expect(try newest.rowCount(.train) == train.count / 4)
+        #expect(try samples(newest, .train) == Array(train.suffix(train.count / 4)))
+        #expect(try samples(newest, .validation) == validation)
+        #expect(try newest.fitEncoder() != encoder)
+        let time = Double(rows[train.count / 2].time)
+        #expect(try samples(data(.from(time)), .train) == zip(train, rows).filter { Double($0.1.time) >= time }.map(\.0))
+    }
+
     @Test("prepared shards give the batches that decoding gives, and a stale folder is refused")
     func prepared() throws {
         let data = try dataset(folder, train: ["a.parquet"], validation: .fraction(0.1), window: 100)

@@ -37,7 +37,7 @@ struct ErrorTests {
             "task: ctr", "task: ctr\ntraining: {optimizer: {kind: adam}}",
             """
             run.yaml:3:12: training: unknown key 'optimizer'; did you mean 'optimiser'? \
-            (known keys: batch_size, epochs, workers, mode, optimiser, checkpoint_every, keep_checkpoints)
+            (known keys: batch_size, epochs, steps, workers, mode, optimiser, checkpoint_every, keep_checkpoints)
             """),
         Mistake(
             "task: ctr", "task: ctr\ntraining: {optimiser: {learning_rat: 1}}",
@@ -300,6 +300,17 @@ struct ErrorTests {
             """
             run.yaml:3:28: distillation.soft_labels: soft labels come from a column, and none is named: say \
             `columns: {soft_label: ...}`
+            """),
+        Mistake(
+            "task: ctr", "task: ctr\ndistillation: {method: md, control: permuted_privileged}",
+            """
+            run.yaml:3:28: distillation.control: permuted_privileged changes what a teacher with privileged features reads, \
+            and md trains none; choose pfd, pfd+md or lupi, or remove it
+            """),
+        Mistake(
+            "  train: train.parquet", "  train: train.parquet\n  train_window: {fraction: 1.5}",
+            """
+            run.yaml:5:18: logs.train_window.fraction: must be between 0 and 1 (both excluded), found 1.5
             """),
         Mistake(
             "  train: train.parquet", "  train: train.parquet\n  test_split: {from: 17}",

@@ -109,4 +109,18 @@ struct RunFileTests {
         #expect(run.training.keepCheckpoints == 3)
         #expect(run.evaluation.everySteps == 10)
     }
+
+    @Test("a control, a training window and a number of steps are read, and said in the plan")
+    func controls() throws {
+        let overrides = ["distillation.control=permuted_privileged", "logs.train_window={fraction: 0.25}", "training.steps=7"]
+        let checked = try RunFile.parse(text: Example.full, file: "run.yaml", overrides: overrides)
+            .validated()
+        #expect(checked.configuration.distillation.control == .permuted)
+        #expect(checked.configuration.logs.trainWindow == .fraction(0.25))
+        #expect(checked.configuration.training.totalSteps(rows: 1_000_000) == 7)
+        #expect(checked.plan().description.contains("permuted_privileged: every sample has another sample's privileged features"))
+        // None of the three said leaves hashes as they were.
+        let plain = try RunFile.parse(text: Example.minimal, file: "run.yaml").configuration
+        #expect(!String(decoding: try RunFile.json(plain), as: UTF8.self).contains("control"))
+    }
 }

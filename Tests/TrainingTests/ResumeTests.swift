@@ -40,6 +40,33 @@ struct ResumeTests {
         expectSame(try whole.result(), try parts.result())
     }
 
+    @Test(
+        "training.steps ends every phase there, and a run that was stopped on the way ends in the same bits",
+        arguments: ["ind_sync", "ind_async"])
+    func cutShort(manner: String) throws {
+        let folder = try TemporaryFolder()
+        let steps = TinyRun.stepsPerEpoch + 5
+        let overrides = ["training.steps=\(steps)", "training.epochs=3", "distillation.manner=\(manner)", "training.checkpoint_every=6"]
+        let whole = try TinyRun(in: folder, overrides, output: "whole")
+        let parts = try TinyRun(in: folder, overrides, output: "parts")
+        guard case .finished(let summary) = try whole.train() else {
+            Issue.record("the run did not finish")
+            return
+        }
+        #expect(summary.steps == steps * (manner == "ind_async" ? 2 : 1))
+        for (number, stop) in [3, TinyRun.stepsPerEpoch, steps - 1].enumerated() {
+            try parts.train(resume: number > 0, stopAt: stop)
+        }
+        try parts.train(resume: true)
+        expectSame(try whole.result(), try parts.result())
+        // More steps than the epochs have change nothing.
+        let roomy = try TinyRun(in: folder, ["training.steps=1000"], output: "roomy")
+        let plain = try TinyRun(in: folder, output: "plain")
+        try roomy.train()
+        try plain.train()
+        expectSame(try roomy.result(), try plain.result())
+    }
+
     @Test("ends in the same bits from each of its checkpoints, as after a kill", arguments: [runs[1], runs[2]])
     func everyCheckpoint(overrides: [String]) throws {
         let folder = try TemporaryFolder()
