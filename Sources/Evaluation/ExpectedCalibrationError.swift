@@ -94,6 +94,17 @@ public struct ReliabilityBin: Codable, Sendable, Equatable {
     /// Weighted mean of the bin's labels; nil in an empty bin.
     public let meanLabel: Double?
 
+    public init(
+        lower: Double, upper: Double, samples: Int, weight: Double, meanPrediction: Double?, meanLabel: Double?
+    ) {
+        self.lower = lower
+        self.upper = upper
+        self.samples = samples
+        self.weight = weight
+        self.meanPrediction = meanPrediction
+        self.meanLabel = meanLabel
+    }
+
     enum CodingKeys: String, CodingKey {
         case lower, upper, samples, weight
         case meanPrediction = "mean_prediction"
