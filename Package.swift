@@ -64,7 +64,9 @@ let package = Package(
             name: "Marketplace", dependencies: ["Schema", "Logs", "Evaluation", "ModelPackage", "Serving", "TensorFiles"]),
         .target(
             name: "Study",
-            dependencies: ["Schema", "Logs", "Evaluation", "Distillation", "Training", "Rankers", "TensorFiles"]),
+            dependencies: [
+                "Schema", "Logs", "Evaluation", "Distillation", "Training", "Rankers", "TensorFiles", "Layers", "Kernels",
+            ]),
         .executableTarget(
             name: "hindsight",
             dependencies: [

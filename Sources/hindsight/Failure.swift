@@ -4,6 +4,7 @@ import Foundation
 import Logs
 import Schema
 import Server
+import Study
 import TensorFiles
 import Training
 
@@ -45,6 +46,8 @@ private func exitCode(of error: any Error) -> ExitCode {
     case let error as ServerError: error.problem == .address ? Exit.trainingStopped : Exit.badData
     case TrainingError.otherRun: Exit.badData
     case TrainingError.runFolder: Exit.missingFile
+    case let error as StudyError where error.kind == .folder: Exit.missingFile
+    case let error as StudyError where error.kind != .output: Exit.badData
     default: Exit.trainingStopped
     }
 }

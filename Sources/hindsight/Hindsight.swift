@@ -21,5 +21,6 @@ struct Hindsight: ParsableCommand {
         subcommands: [
             Check.self, Prepare.self, Train.self, Evaluate.self, Predict.self, Compare.self, Demo.self, Export.self, Index.self, Parity.self, Serve.self,
             Simulate.self, RegretCommand.self, AB.self,
+            StudyCommand.self, ReportCommand.self,
         ])
 }
