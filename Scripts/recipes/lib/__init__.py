@@ -1,0 +1,1 @@
+"""What the recipes share: reading, sorting on disk, counting without looking ahead, writing."""
