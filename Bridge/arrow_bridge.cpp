@@ -406,11 +406,14 @@ int32_t bridge_create(const char *path, int32_t format, ArrowSchema *schema, voi
             builder.compression(arrow::Compression::ZSTD)->created_by("hindsight");
             // Lists of numbers repeat as a whole (one behaviour sequence in all rows of a request): compression finds
             // that in plain pages, and bit-packed indices would hide it. 1.7 times faster to write, and a third smaller.
+            // Nobody filters rows by the least event of a sequence, so these columns carry no statistics either.
+            builder.set_size_statistics_level(parquet::SizeStatisticsLevel::None);
             for (const auto &field : result->schema->fields()) {
                 if (field->type()->id() != arrow::Type::LIST) continue;
                 const auto &element = static_cast<const arrow::ListType &>(*field->type()).value_field();
-                if (arrow::is_primitive(element->type()->id()))
-                    builder.disable_dictionary(field->name() + ".list." + element->name());
+                if (!arrow::is_primitive(element->type()->id())) continue;
+                const std::string leaf = field->name() + ".list." + element->name();
+                builder.disable_dictionary(leaf)->disable_statistics(leaf);
             }
             auto properties = builder.build();
             ARROW_ASSIGN_OR_RAISE(

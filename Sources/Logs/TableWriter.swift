@@ -28,6 +28,14 @@ public enum ColumnValues: Sendable {
         }
     }
 
+    /// Columns that cannot hold nulls say so in the file, which is then smaller and quicker to write.
+    var isNullable: Bool {
+        switch self {
+        case .plainInt32, .plainInt64, .plainFloat, .plainInt32Lists: false
+        default: true
+        }
+    }
+
     var format: String {
         switch self {
         case .int32, .plainInt32: "i"
@@ -77,7 +85,8 @@ public final class TableWriter {
         let memory = ArrowMemory()
         if handle == nil {
             self.layout = layout
-            let schema = memory.schema("+s", "", columns.map { memory.schema($0.values.format, $0.name) })
+            let schema = memory.schema(
+                "+s", "", columns.map { memory.schema($0.values.format, $0.name, nullable: $0.values.isNullable) })
             let code = Int32((format == .parquet ? HINDSIGHT_ARROW_PARQUET : HINDSIGHT_ARROW_IPC).rawValue)
             try bridge.checked(.writeFailed, file: path) { bridge.functions.create(path, code, schema, &handle, $0) }
         }
@@ -97,6 +106,7 @@ public final class TableWriter {
 /// Swift values laid out as Arrow arrays; freed together, after the bridge is done with them.
 private final class ArrowMemory {
     private var owned: [UnsafeMutableRawPointer] = []
+    private var kept: [Any] = []
 
     deinit { owned.forEach { free($0) } }
 
@@ -112,18 +122,18 @@ private final class ArrowMemory {
         return UnsafePointer(p)
     }
 
-    func schema(_ format: String, _ name: String) -> UnsafeMutablePointer<ArrowSchema> {
-        guard format.hasPrefix("+l") else { return schema(format, name, []) }
-        return schema("+l", name, [schema(String(format.dropFirst(2)), "element", [])])
+    func schema(_ format: String, _ name: String, nullable: Bool) -> UnsafeMutablePointer<ArrowSchema> {
+        guard format.hasPrefix("+l") else { return schema(format, name, [], nullable: nullable) }
+        return schema("+l", name, [schema(String(format.dropFirst(2)), "element", [], nullable: nullable)], nullable: nullable)
     }
 
     func schema(
-        _ format: String, _ name: String, _ children: [UnsafeMutablePointer<ArrowSchema>]
+        _ format: String, _ name: String, _ children: [UnsafeMutablePointer<ArrowSchema>], nullable: Bool = true
     ) -> UnsafeMutablePointer<ArrowSchema> {
         let schema = allocate(ArrowSchema.self, 1)
         schema.pointee.format = text(format)
         schema.pointee.name = text(name)
-        schema.pointee.flags = 2  // nullable
+        schema.pointee.flags = nullable ? 2 : 0
         schema.pointee.n_children = Int64(children.count)
         schema.pointee.children = allocate(UnsafeMutablePointer<ArrowSchema>?.self, children.count)
         for (i, child) in children.enumerated() { schema.pointee.children[i] = child }
@@ -158,7 +168,7 @@ private final class ArrowMemory {
         case .plainInt64(let v): plain(v)
         case .plainFloat(let v): plain(v)
         case .plainInt32Lists(let offsets, let v):
-            array(offsets.count - 1, nulls: 0, [nil, copy(offsets)], [plain(v)])
+            array(offsets.count - 1, nulls: 0, [nil, inPlace(offsets)], [plain(v)])
         case .int32Lists(let v): lists(v) { fixed($0, 0) }
         case .int64Lists(let v): lists(v) { fixed($0, 0) }
         case .floatLists(let v): lists(v) { fixed($0, 0) }
@@ -174,14 +184,16 @@ private final class ArrowMemory {
         return (UnsafeRawPointer(bits), nulls)
     }
 
-    private func copy<T: BitwiseCopyable>(_ values: [T]) -> UnsafeRawPointer {
-        let data = allocate(T.self, values.count)
-        values.withUnsafeBufferPointer { if let base = $0.baseAddress { data.update(from: base, count: $0.count) } }
-        return UnsafeRawPointer(data)
+    /// SAFETY: a Swift array's elements stay where they are while the array lives and is not changed; `kept` holds
+    /// it as long as this memory lives, and nobody else can change that copy.
+    private func inPlace<T: BitwiseCopyable>(_ values: [T]) -> UnsafeRawPointer {
+        guard !values.isEmpty else { return UnsafeRawPointer(allocate(T.self, 1)) }
+        kept.append(values)
+        return values.withUnsafeBufferPointer { UnsafeRawPointer($0.baseAddress!) }
     }
 
     private func plain<T: BitwiseCopyable>(_ values: [T]) -> UnsafeMutablePointer<ArrowArray> {
-        array(values.count, nulls: 0, [nil, copy(values)])
+        array(values.count, nulls: 0, [nil, inPlace(values)])
     }
 
     private func fixed<T: BitwiseCopyable>(_ values: [T?], _ zero: T) -> UnsafeMutablePointer<ArrowArray> {
