@@ -13,7 +13,7 @@ struct Engagement: Sendable {
     init(
         propensity: Float, bought: Bool, relativePrice: Float, dial: PrivilegedConfiguration, stream: inout RandomStream
     ) {
-        let told = 1.6 * Float(dial.signal) * propensity + 8 * Float(dial.leakage) * (bought ? 0.5 : -0.5)
+        let told = 3 * Float(dial.signal) * propensity + 8 * Float(dial.leakage) * (bought ? 0.5 : -0.5)
         dwellSeconds = Self.dwellSeconds(engagement: told, relativePrice: relativePrice, noise: stream.normal())
         readComments = stream.uniform() < sigmoid(told - 0.5)
         askedSeller = stream.uniform() < sigmoid(told - 2 + 0.5 * relativePrice)
