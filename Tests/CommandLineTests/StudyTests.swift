@@ -46,31 +46,34 @@ struct StudyCommandTests {
         return found
     }
 
+    /// Runs of a study that have left their scores.
+    private func finished(_ folder: String) -> Int {
+        let all = FileManager.default.enumerator(atPath: files(folder))
+        return all?.reduce(0) { "\($1)".hasSuffix("scores.safetensors") ? $0 + 1 : $0 } ?? 0
+    }
+
     @Test("killed three times at random moments, it ends with the same bytes of results as one never killed", arguments: [1, 2] as [UInt64])
     func killed(seed: UInt64) throws {
         var random = SplitMix64(state: seed)
-        let began = ContinuousClock.now
         _ = try succeed("study study.yaml --output whole")
-        let whole = (ContinuousClock.now - began) / .seconds(1)
         let expected = try bytes("whole")
         // 3 methods, 2 of self-distillation and permutation, 1 of equal compute; 2 seeds; scores and losses of each.
         #expect(expected.count == 3 + 6 * 2 * 2, "\(expected.keys.sorted())")
-        var kills = 0
-        while true {
+        // A moment is so many finished runs of the twelve, and a little later: not a time, which load would stretch.
+        for finishedRuns in [0, 3, 6] {
             let program = try start("study study.yaml --output killed")
-            let patience = kills < 3 ? Double.random(in: 0.1...0.6, using: &random) * whole : 60
-            if let output = program.end(within: patience) {
-                #expect(output.code == 0, "seed \(seed), after \(kills) kills: \(output.err)")
-                break
+            let began = program.wait(within: 60) {
+                files.exists("killed/runs") && finished("killed") >= finishedRuns
             }
+            #expect(began, "seed \(seed): \(finishedRuns) runs never finished")
+            Thread.sleep(forTimeInterval: Double.random(in: 0...0.05, using: &random))
             program.kill(SIGKILL)
-            #expect(program.end(within: 10)?.code == -SIGKILL)
-            kills += 1
-            guard kills <= 3 else { break }
+            #expect(program.end(within: 10)?.code == -SIGKILL, "seed \(seed), after \(finishedRuns) runs")
         }
+        _ = try succeed("study study.yaml --output killed")
         let found = try bytes("killed")
         #expect(Set(found.keys) == Set(expected.keys))
-        for (name, data) in expected { #expect(found[name] == data, "seed \(seed), \(kills) kills: \(name)") }
+        for (name, data) in expected { #expect(found[name] == data, "seed \(seed): \(name)") }
     }
 
     @Test("one run at a time or two side by side give the same bytes")
