@@ -1,11 +1,13 @@
-// Multi-head attention: the double twin, straight from the definition, then the float one, built from small
-// blocked products.
+// Multi-head attention: the double twin, straight from the definition, then float for processors without AVX-512,
+// built from small blocked products.
 #include "include/attention.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "attention_parts.h"
 #include "dispatch.h"
+#include "include/product.h"
 #include "lanes.h"
 #include "scratch.h"
 
@@ -76,8 +78,6 @@ void hs_attention_backward_f64(const double *qkv, long qkvstride, const double *
 // ---- Float: per request and head everything lives in L1 or L2,
 // ---- QUERIES rows of probabilities at a time. ----
 
-#define QUERIES 64
-
 INLINE long round_up(long n, long to) { return (n + to - 1) / to * to; }
 
 // C [ROWS, 16 VECTORS] = (or +=) A B for one register tile; A(i, p) = a[i ai + p ap].
@@ -130,13 +130,6 @@ static MULTIVERSION void multiply(long rows, long inner, long columns, const flo
     for (; j + 2 * LANES <= columns; j += 2 * LANES)
         multiply_rows(2, rows, inner, a, ai, ap, b + j, bstride, c + j, cstride, accumulate);
     if (j < columns) multiply_rows(1, rows, inner, a, ai, ap, b + j, bstride, c + j, cstride, accumulate);
-}
-
-// Asks for the next request's rows while this one computes, a head's share at a time: a request is a few
-// microseconds of work on tens of kilobytes, and no hardware prefetcher guesses a head's narrow columns.
-INLINE void prefetch_share(const float *from, long stride, long n, long columns, long head, long heads) {
-    for (long i = head * n / heads; i < (head + 1) * n / heads; i++)
-        for (long c = 0; c < columns; c += LANES) __builtin_prefetch(from + i * stride + c, 0, 2);
 }
 
 // to [d, width] = scale from^T, the columns from n to width zero.
@@ -209,6 +202,15 @@ static MULTIVERSION void store_scaled(const float *o, long ostride, long rows, l
 
 void hs_attention_f32(const float *qkv, long qkvstride, const int32_t *offsets, long requests, long heads,
                       long d, float *out, long outstride, float *logsumexp) {
+#ifdef HS_AVX512
+    if (hs_has_avx512())
+        return hs_attention_avx512(qkv, qkvstride, offsets, requests, heads, d, out, outstride, logsumexp);
+#endif
+    hs_attention_portable(qkv, qkvstride, offsets, requests, heads, d, out, outstride, logsumexp);
+}
+
+void hs_attention_portable(const float *qkv, long qkvstride, const int32_t *offsets, long requests, long heads,
+                           long d, float *out, long outstride, float *logsumexp) {
     float scale = (float)(1 / sqrt((double)d));
     long dp = round_up(d, LANES);
     for (long r = 0; r < requests; r++) {
@@ -260,6 +262,19 @@ void hs_attention_backward_f32(const float *qkv, long qkvstride, const float *ou
                                const float *dout, long doutstride, const float *logsumexp,
                                const int32_t *offsets, long requests, long heads, long d, float *dqkv,
                                long dqkvstride) {
+#ifdef HS_AVX512
+    if (hs_has_avx512())
+        return hs_attention_backward_avx512(qkv, qkvstride, out, outstride, dout, doutstride, logsumexp, offsets,
+                                            requests, heads, d, dqkv, dqkvstride);
+#endif
+    hs_attention_backward_portable(qkv, qkvstride, out, outstride, dout, doutstride, logsumexp, offsets, requests,
+                                   heads, d, dqkv, dqkvstride);
+}
+
+void hs_attention_backward_portable(const float *qkv, long qkvstride, const float *out, long outstride,
+                                    const float *dout, long doutstride, const float *logsumexp,
+                                    const int32_t *offsets, long requests, long heads, long d, float *dqkv,
+                                    long dqkvstride) {
     float scale = (float)(1 / sqrt((double)d));
     long dp = round_up(d, LANES);
     for (long r = 0; r < requests; r++) {

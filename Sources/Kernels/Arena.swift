@@ -48,6 +48,27 @@ public final class Arena<Element> {
         Matrix(base: allocate(rows * columns), rows: rows, columns: columns)
     }
 
+    /// A matrix with undefined values whose rows begin an odd number of cache lines apart: rows a power of two apart
+    /// fall on a few of the first-level cache's 64 sets, and drive each other out of it.
+    public func spreadMatrix(_ rows: Int, _ columns: Int) -> Matrix<Element> {
+        let line = max(1, 64 / MemoryLayout<Element>.stride)
+        let stride = ((columns + line - 1) / line | 1) * line
+        return Matrix(base: allocate(rows * stride), rows: rows, columns: columns, stride: stride)
+    }
+
+    /// Where the arena stands, to be given to `release`.
+    public struct Mark {
+        fileprivate let block: Int
+        fileprivate let used: Int
+    }
+    public var mark: Mark { Mark(block: current, used: used) }
+
+    /// Takes back what was handed out since `mark`.
+    public func release(to mark: Mark) {
+        current = mark.block
+        used = mark.used
+    }
+
     private func grow(atLeast count: Int) {
         let bytes = count * MemoryLayout<Element>.stride
         let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)

@@ -2,7 +2,23 @@ import CDNNL
 import CKernels
 
 extension Float {
-    /// oneDNN's product, at one thread a worker. The first call of a process pays for code generation.
+    public static func gemm(
+        _ a: Matrix<Float>, transposed ta: Bool, _ b: Matrix<Float>, transposed tb: Bool, into c: Matrix<Float>,
+        alpha: Float, beta: Float
+    ) {
+        let (m, n, k) = Shapes.gemm(a, ta, b, tb, c)
+        if Processor.hasAVX512, alpha == 1, beta == 0 || beta == 1 {
+            hs_multiply_f32(
+                m, n, k, a.base, a.stride, ta ? 1 : 0, b.base, b.stride, tb ? 1 : 0, beta == 1 ? 1 : 0, c.base, c.stride)
+        } else {
+            OneDNN.gemm(a, transposed: ta, b, transposed: tb, into: c, alpha: alpha, beta: beta)
+        }
+    }
+}
+
+/// oneDNN's product, at one thread a worker: for processors without AVX-512, and what the benchmark holds ours
+/// against. The first call of a process pays for code generation.
+public enum OneDNN {
     public static func gemm(
         _ a: Matrix<Float>, transposed ta: Bool, _ b: Matrix<Float>, transposed tb: Bool, into c: Matrix<Float>,
         alpha: Float, beta: Float

@@ -12,6 +12,13 @@ public protocol Scalar: BinaryFloatingPoint, Sendable {
     static func gemm(
         _ a: Matrix<Self>, transposed ta: Bool, _ b: Matrix<Self>, transposed tb: Bool, into c: Matrix<Self>,
         alpha: Self, beta: Self)
+    /// Lays `b`, or its transpose, out for `product` where that is quicker, or where products are to be of bfloat16.
+    /// The memory is the arena's.
+    static func prepare(
+        _ b: Matrix<Self>, transposed: Bool, precision: ProductPrecision, arena: Arena<Self>) -> RightOperand<Self>
+    /// C = op(A) B, finished as `finish` says. In `Float`, an element does not depend on how many rows there are.
+    static func product(
+        _ a: Matrix<Self>, transposed: Bool, _ b: RightOperand<Self>, into c: Matrix<Self>, _ finish: Finish<Self>)
     /// x[r, :] += bias
     static func addRow(_ bias: UnsafePointer<Self>, to x: Matrix<Self>)
     /// sums[c] += sum_r x[r, c]

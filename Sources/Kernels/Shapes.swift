@@ -60,4 +60,10 @@ enum Shapes {
             "gemm: op(lhs) [\(m), \(k)] x op(rhs) [\(inner), \(n)] into [\(c.rows), \(c.columns)]")
         return (m, n, k)
     }
+
+    @inline(__always)
+    static func finish<T>(_ c: Matrix<T>, _ finish: Finish<T>) {
+        if let addend = finish.addend { same("product", "c", c, "addend", addend) }
+        if let gate = finish.gate { same("product", "c", c, "gate", gate) }
+    }
 }

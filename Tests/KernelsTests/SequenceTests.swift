@@ -1,3 +1,4 @@
+import CKernels
 import Kernels
 import Testing
 
@@ -31,6 +32,46 @@ struct SequenceTests {
             }
         }
         return (out, lse)
+    }
+
+    @Test(
+        "Attention in AVX-512 agrees with the portable one", .enabled(if: Processor.hasAVX512), arguments: [1, 15, 16, 17, 32, 80])
+    func portable(d: Int) {
+        var random = SplitMix(state: 12)
+        let heads = 2
+        let offsets = offsets([0, 1, 2, 15, 16, 17, 31, 33, 48, 49, 50, 56, 57, 63, 64, 65, 0, 113, 130])
+        let (events, requests) = (Int(offsets.last!), offsets.count - 1)
+        let qkv = Twins(events, 3 * heads * d) { random.value() }
+        let dout = Twins(events, heads * d) { random.value() }
+        func run(
+            _ forward: (
+                UnsafePointer<Float>?, Int, UnsafePointer<Int32>?, Int, Int, Int, UnsafeMutablePointer<Float>?, Int,
+                UnsafeMutablePointer<Float>?
+            ) -> Void,
+            _ backward: (
+                UnsafePointer<Float>?, Int, UnsafePointer<Float>?, Int, UnsafePointer<Float>?, Int,
+                UnsafePointer<Float>?, UnsafePointer<Int32>?, Int, Int, Int, UnsafeMutablePointer<Float>?, Int
+            ) -> Void
+        ) -> [Twins] {
+            let (out, lse) = (Twins(events, heads * d) { .nan }, Twins(events, heads, gap: 0) { .nan })
+            let dqkv = Twins(events, 3 * heads * d) { .nan }
+            forward(qkv.f, qkv.float.stride, offsets, requests, heads, d, out.f, out.float.stride, lse.f)
+            backward(
+                qkv.f, qkv.float.stride, out.f, out.float.stride, dout.f, dout.float.stride, lse.f, offsets, requests,
+                heads, d, dqkv.f, dqkv.float.stride)
+            return [out, lse, dqkv]
+        }
+        let fast = run(hs_attention_f32, hs_attention_backward_f32)
+        let portable = run(hs_attention_portable, hs_attention_backward_portable)
+        for (a, b) in zip(fast, portable) {
+            let differs = (0..<events).first { r in
+                (0..<a.float.stride).contains {
+                    let (x, y) = (a.float[r, $0], b.float[r, $0])
+                    return !(abs(x - y) <= 2e-5 * (1 + abs(y)))
+                }
+            }
+            #expect(differs == nil, "the first row that differs")
+        }
     }
 
     @Test("Attention agrees with its definition", arguments: [1, 4], [5, 16, 32])

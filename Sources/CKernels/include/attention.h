@@ -13,3 +13,11 @@
 
 HS_DECLARE_ATTENTION(float, f32)
 HS_DECLARE_ATTENTION(double, f64)
+
+/// `hs_attention_f32` without AVX-512: for other processors, and for the tests.
+void hs_attention_portable(const float *qkv, long qkvstride, const int32_t *offsets, long requests, long heads,
+                           long d, float *out, long outstride, float *logsumexp);
+void hs_attention_backward_portable(const float *qkv, long qkvstride, const float *out, long outstride,
+                                    const float *dout, long doutstride, const float *logsumexp,
+                                    const int32_t *offsets, long requests, long heads, long d, float *dqkv,
+                                    long dqkvstride);

@@ -1,0 +1,241 @@
+// Float attention in AVX-512: the same steps as `hs_attention_portable`, products in tiles of `tiles.h`, softmax in
+// base 2. A request's head lives in the first-level cache: 50 keys transposed are 8 KB, its scores 13 KB.
+#include <math.h>
+
+#include "attention_parts.h"
+
+#ifdef HS_AVX512
+#include "lanes.h"
+#include "product_parts.h"
+#include "scratch.h"
+
+#define LOG2_E 1.4426950408889634f
+#define LN_2 0.6931471805599453f
+
+AVX512_INLINE long whole_vectors(long n) { return (n + 15) / 16 * 16; }
+
+// to [d, width] = scale from^T of n rows, the columns from n to width zero.
+static AVX512 void transpose_scaled(const float *from, long stride, long n, long d, float scale, float *to,
+                                    long width) {
+    const __m512 factor = _mm512_set1_ps(scale);
+    for (long j = 0; j < width; j += 16)
+        for (long c = 0; c < d; c += 16) {
+            const __mmask16 there = FIRST_LANES(d - c);
+            __m512 rows[16];
+            if (j + 16 <= n) {
+                UNROLL for (int l = 0; l < 16; l++)
+                    rows[l] = _mm512_mul_ps(factor, _mm512_maskz_loadu_ps(there, from + (j + l) * stride + c));
+            } else {
+                for (long l = 0; l < 16; l++)
+                    rows[l] = j + l < n
+                                  ? _mm512_mul_ps(factor, _mm512_maskz_loadu_ps(there, from + (j + l) * stride + c))
+                                  : _mm512_setzero_ps();
+            }
+            transpose_lanes(rows);
+            if (d - c >= 16) {
+                UNROLL for (int l = 0; l < 16; l++) _mm512_storeu_ps(to + (c + l) * width + j, rows[l]);
+            } else {
+                for (long l = 0; l < d - c; l++) _mm512_storeu_ps(to + (c + l) * width + j, rows[l]);
+            }
+        }
+}
+
+// Six rows by 56 columns: sequences of 50 fill three vectors and a half, and a half costs half.
+AVX512_INLINE void tile_of_56(const int R, long inner, const float *a, long arow, const float *b, long brow, float *c,
+                              long cstride) {
+    __m512 sum[6][3];
+    __m256 rest[6];
+    UNROLL for (int i = 0; i < R; i++) {
+        rest[i] = _mm256_setzero_ps();
+        UNROLL for (int v = 0; v < 3; v++) sum[i][v] = _mm512_setzero_ps();
+    }
+#pragma clang loop unroll_count(4)
+    for (long p = 0; p < inner; p++, a++, b += brow) {
+        __m512 right[3];
+        UNROLL for (int v = 0; v < 3; v++) right[v] = _mm512_loadu_ps(b + 16 * v);
+        __m256 half = _mm256_loadu_ps(b + 48);
+        UNROLL for (int i = 0; i < R; i++) {
+            __m512 left = _mm512_set1_ps(a[i * arow]);
+            UNROLL for (int v = 0; v < 3; v++) sum[i][v] = _mm512_fmadd_ps(left, right[v], sum[i][v]);
+            rest[i] = _mm256_fmadd_ps(_mm512_castps512_ps256(left), half, rest[i]);
+        }
+    }
+    UNROLL for (int i = 0; i < R; i++) {
+        UNROLL for (int v = 0; v < 3; v++) _mm512_storeu_ps(c + i * cstride + 16 * v, sum[i][v]);
+        _mm256_storeu_ps(c + i * cstride + 48, rest[i]);
+    }
+}
+
+static AVX512 void multiply_by_56(long rows, long inner, const float *a, long arow, const float *b, long brow,
+                                  float *c, long cstride) {
+    long i = 0;
+    for (; i + 6 <= rows; i += 6) tile_of_56(6, inner, a + i * arow, arow, b, brow, c + i * cstride, cstride);
+    a += i * arow;
+    c += i * cstride;
+    switch (rows - i) {
+        case 5: tile_of_56(5, inner, a, arow, b, brow, c, cstride); break;
+        case 4: tile_of_56(4, inner, a, arow, b, brow, c, cstride); break;
+        case 3: tile_of_56(3, inner, a, arow, b, brow, c, cstride); break;
+        case 2: tile_of_56(2, inner, a, arow, b, brow, c, cstride); break;
+        case 1: tile_of_56(1, inner, a, arow, b, brow, c, cstride); break;
+    }
+}
+
+// C [rows, columns] = (or +=) A B, A(i, p) = a[i arow + p ainner].
+static AVX512 void multiply(long rows, long inner, long columns, const float *a, long arow, long ainner,
+                            const float *b, long brow, float *c, long cstride, int accumulates) {
+    for (long j = 0; j < columns;) {
+        const long left = columns - j, width = left >= 64 ? 64 : left > 48 ? 48 : left;
+        const hs_tile tile = {
+            .b = b + j,
+            .k = inner,
+            .arow = arow,
+            .ainner = ainner,
+            .brow = brow,
+            .cstride = cstride,
+            .addendstride = cstride,
+            .last = FIRST_LANES(width - (width - 1) / 16 * 16),
+        };
+        hs_tile_rows(&tile, rows, width, a, c + j, accumulates ? c + j : 0, 0);
+        j += width;
+    }
+}
+
+// scores [rows, np] of n keys from their transpose; what lies between n and np is of no account.
+static AVX512 void multiply_keys(long rows, long d, long n, const float *a, long arow, const float *keys, long np,
+                                 float *scores) {
+    if (n > 48 && n <= 56)
+        multiply_by_56(rows, d, a, arow, keys, np, scores, np);
+    else
+        multiply(rows, d, np, a, arow, 1, keys, np, scores, np, 0);
+}
+
+// p = 2^(p - max) a row, zero from n to np; one over the sums of the rows, and their log-sum-exp.
+static AVX512 void softmax_rows(float *p, long rows, long n, long np, float *over, float *lse) {
+    float sums[QUERIES], largest[QUERIES];
+    const long whole = np - 16;
+    const __mmask16 last = FIRST_LANES(n - whole);
+    for (long i = 0; i < rows; i++) {
+        float *row = p + i * np;
+        __m512 top = _mm512_mask_mov_ps(_mm512_set1_ps(-INFINITY), last, _mm512_loadu_ps(row + whole));
+        __m512 sum = _mm512_setzero_ps();
+        for (long j = 0; j < whole; j += 16) top = _mm512_max_ps(top, _mm512_loadu_ps(row + j));
+        const float m = largest[i] = _mm512_reduce_max_ps(top);
+        const __m512 shift = _mm512_set1_ps(m);
+        for (long j = 0; j < whole; j += 16) {
+            __m512 e = exp2_lanes(_mm512_sub_ps(_mm512_loadu_ps(row + j), shift));
+            _mm512_storeu_ps(row + j, e);
+            sum = _mm512_add_ps(sum, e);
+        }
+        __m512 e = exp2_lanes(_mm512_sub_ps(_mm512_loadu_ps(row + whole), shift));
+        e = _mm512_maskz_mov_ps(last, e);
+        _mm512_storeu_ps(row + whole, e);
+        sums[i] = _mm512_reduce_add_ps(_mm512_add_ps(sum, e));
+    }
+    for (long i = rows; i < whole_vectors(rows); i++) sums[i] = 1, largest[i] = 0;
+    for (long i = 0; i < rows; i += 16) {
+        __m512 sum = _mm512_loadu_ps(sums + i);
+        lanes logarithm = (lanes)sum;
+        log_lanes(&logarithm);
+        _mm512_storeu_ps(over + i, _mm512_div_ps(_mm512_set1_ps(1), sum));
+        _mm512_storeu_ps(
+            lse + i, _mm512_fmadd_ps(_mm512_loadu_ps(largest + i), _mm512_set1_ps(LN_2), (__m512)logarithm));
+    }
+}
+
+static AVX512 void scale_rows(float *x, long stride, long rows, long columns, const float *factors) {
+    for (long i = 0; i < rows; i++)
+        for (long c = 0; c < columns; c += 16) {
+            const __mmask16 there = FIRST_LANES(columns - c);
+            float *at = x + i * stride + c;
+            __m512 y = _mm512_mul_ps(_mm512_set1_ps(factors[i]), _mm512_maskz_loadu_ps(there, at));
+            if (there == 0xffff)
+                _mm512_storeu_ps(at, y);
+            else
+                _mm512_mask_storeu_ps(at, there, y);
+        }
+}
+
+AVX512 void hs_attention_avx512(const float *qkv, long qkvstride, const int32_t *offsets, long requests, long heads,
+                                long d, float *out, long outstride, float *logsumexp) {
+    const float scale = (float)(LOG2_E / sqrt((double)d));
+    for (long r = 0; r < requests; r++) {
+        const long first = offsets[r], n = offsets[r + 1] - first, np = whole_vectors(n);
+        if (n == 0) continue;
+        const long next = first + n, nextn = r + 1 < requests ? offsets[r + 2] - next : 0;
+        float *keys = hs_scratch(sizeof(float) * (d + QUERIES) * np), *p = keys + d * np;
+        for (long h = 0; h < heads; h++) {
+            const float *q = qkv + first * qkvstride + h * d, *k = q + heads * d, *v = k + heads * d;
+            prefetch_share(qkv + next * qkvstride, qkvstride, nextn, 3 * heads * d, h, heads);
+            transpose_scaled(k, qkvstride, n, d, scale, keys, np);
+            for (long i = 0; i < n; i += QUERIES) {
+                const long rows = n - i < QUERIES ? n - i : QUERIES;
+                float over[QUERIES], lse[QUERIES];
+                float *o = out + (first + i) * outstride + h * d;
+                multiply_keys(rows, d, n, q + i * qkvstride, qkvstride, keys, np, p);
+                softmax_rows(p, rows, n, np, over, lse);
+                multiply(rows, n, d, p, np, 1, v, qkvstride, o, outstride, 0);
+                scale_rows(o, outstride, rows, d, over);
+                for (long j = 0; j < rows; j++) logsumexp[(first + i + j) * heads + h] = lse[j];
+            }
+        }
+    }
+}
+
+// p: scores -> P = 2^(p - lse); dp: dout V^T -> dS = P (dp - delta) scale.
+static AVX512 void softmax_backward_rows(float *p, float *dp, long rows, long n, long np, const float *lse,
+                                         long lsestride, const float *out, long outstride, const float *dout,
+                                         long doutstride, long d, float scale) {
+    const __m512 factor = _mm512_set1_ps(scale);
+    for (long i = 0; i < rows; i++) {
+        float *row = p + i * np, *drow = dp + i * np;
+        __m512 product = _mm512_setzero_ps();
+        for (long c = 0; c < d; c += 16) {
+            const __mmask16 there = FIRST_LANES(d - c);
+            product = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(there, out + i * outstride + c),
+                                      _mm512_maskz_loadu_ps(there, dout + i * doutstride + c), product);
+        }
+        const __m512 delta = _mm512_set1_ps(_mm512_reduce_add_ps(product));
+        const __m512 shift = _mm512_set1_ps(lse[i * lsestride] * LOG2_E);
+        for (long j = 0; j < n; j += 16) {
+            __m512 probability = exp2_lanes(_mm512_sub_ps(_mm512_loadu_ps(row + j), shift));
+            __m512 slope = _mm512_sub_ps(_mm512_loadu_ps(drow + j), delta);
+            _mm512_storeu_ps(row + j, probability);
+            _mm512_storeu_ps(drow + j, _mm512_mul_ps(_mm512_mul_ps(probability, factor), slope));
+        }
+    }
+}
+
+AVX512 void hs_attention_backward_avx512(const float *qkv, long qkvstride, const float *out, long outstride,
+                                         const float *dout, long doutstride, const float *logsumexp,
+                                         const int32_t *offsets, long requests, long heads, long d, float *dqkv,
+                                         long dqkvstride) {
+    const float scale = (float)(1 / sqrt((double)d));
+    for (long r = 0; r < requests; r++) {
+        const long first = offsets[r], n = offsets[r + 1] - first, np = whole_vectors(n);
+        if (n == 0) continue;
+        const long next = first + n, nextn = r + 1 < requests ? offsets[r + 2] - next : 0;
+        float *keys = hs_scratch(sizeof(float) * 2 * (d + QUERIES) * np), *values = keys + d * np;
+        float *p = values + d * np, *dscore = p + QUERIES * np;
+        for (long h = 0; h < heads; h++) {
+            const float *q = qkv + first * qkvstride + h * d, *k = q + heads * d, *v = k + heads * d;
+            float *dq = dqkv + first * dqkvstride + h * d, *dk = dq + heads * d, *dv = dk + heads * d;
+            prefetch_share(qkv + next * qkvstride, qkvstride, nextn, 3 * heads * d, h, heads);
+            prefetch_share(out + next * outstride, outstride, nextn, heads * d, h, heads);
+            transpose_scaled(k, qkvstride, n, d, scale * LOG2_E, keys, np);
+            transpose_scaled(v, qkvstride, n, d, 1, values, np);
+            for (long i = 0; i < n; i += QUERIES) {
+                const long rows = n - i < QUERIES ? n - i : QUERIES;
+                const float *qi = q + i * qkvstride, *g = dout + (first + i) * doutstride + h * d;
+                multiply_keys(rows, d, n, qi, qkvstride, keys, np, p);
+                multiply_keys(rows, d, n, g, doutstride, values, np, dscore);
+                softmax_backward_rows(p, dscore, rows, n, np, logsumexp + (first + i) * heads + h, heads,
+                                      out + (first + i) * outstride + h * d, outstride, g, doutstride, d, scale);
+                multiply(rows, n, d, dscore, np, 1, k, qkvstride, dq + i * dqkvstride, dqkvstride, 0);
+                multiply(n, rows, d, dscore, 1, np, qi, qkvstride, dk, dqkvstride, i > 0);
+                multiply(n, rows, d, p, 1, np, g, doutstride, dv, dqkvstride, i > 0);
+            }
+        }
+    }
+}
+#endif

@@ -1,0 +1,157 @@
+// Matrix products of bfloat16: A is rounded block by block on its way in, B is packed before; sums are float32.
+#include <math.h>
+#include <string.h>
+
+#include "product_parts.h"
+#include "scratch.h"
+
+int hs_has_bf16(void) {
+#ifdef HS_AVX512
+    return hs_has_avx512() && __builtin_cpu_supports("avx512bf16");
+#else
+    return 0;
+#endif
+}
+
+long hs_packed_count_bf16(long k, long n) { return hs_packed_count((k + 1) / 2, n); }
+
+// ---- Scalar: what the others are tested against ----
+
+/// To nearest, ties to even, as the processor rounds.
+static float rounded(float x) {
+    unsigned bits;
+    memcpy(&bits, &x, 4);
+    if ((bits & 0x7fffffff) > 0x7f800000)
+        bits = (bits | 0x00400000) & 0xffff0000;
+    else if ((bits & 0x7f800000) == 0)
+        bits &= 0x80000000;
+    else
+        bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+    memcpy(&x, &bits, 4);
+    return x;
+}
+
+static float unpacked(float pair, long half) {
+    unsigned bits;
+    memcpy(&bits, &pair, 4);
+    bits = half ? bits & 0xffff0000 : bits << 16;
+    memcpy(&pair, &bits, 4);
+    return pair;
+}
+
+void hs_product_bf16_scalar(const hs_product *product) {
+    for (long i = 0; i < product->m; i++)
+        for (long j = 0; j < product->n; j++) {
+            const float *a = product->a + i * product->arow, *b = product->b + j / HS_STRIP * product->bstrip + j % HS_STRIP;
+            double sum = 0;
+            for (long p = 0; p < product->k; p++)
+                sum += (double)rounded(a[p * product->ainner]) * unpacked(b[p / 2 * product->brow], p % 2);
+            product->c[i * product->cstride + j] = hs_product_finish(product, i, j, (float)sum);
+        }
+}
+
+static void pack_scalar(const float *b, long stride, int transposed, long k, long n, float *packed) {
+    const long pairs = (k + 1) / 2, all = (n + HS_STRIP - 1) / HS_STRIP * HS_STRIP;
+    for (long j = 0; j < all; j++)
+        for (long p = 0; p < 2 * pairs; p++) {
+            float x = j >= n || p >= k ? 0 : rounded(transposed ? b[j * stride + p] : b[p * stride + j]);
+            unsigned short *to = (unsigned short *)(packed + j / HS_STRIP * HS_STRIP * pairs + p / 2 * HS_STRIP + j % HS_STRIP);
+            memcpy(to + p % 2, (char *)&x + 2, 2);
+        }
+}
+
+#ifdef HS_AVX512
+
+#define MULTIPLY_ADD(sum, left, right) \
+    _mm512_dpbf16_ps(sum, (__m512bh)_mm512_castps_si512(left), (__m512bh)_mm512_castps_si512(right))
+#define TILE_TARGET AVX512_BF16
+#define TILE_NAME(R, V) bf16_tile_##R##x##V
+#include "tiles.h"
+
+/// Lane l becomes the pair (first[l], second[l]).
+static inline __attribute__((always_inline)) AVX512_BF16 __m512i pairs_of_rows(__m512 first, __m512 second) {
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                                           21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(second, first));
+}
+
+/// Lane l becomes the pair (x[2 l], x[2 l + 1]) of 32 floats, of which the first `count` are there.
+static inline __attribute__((always_inline)) AVX512_BF16 __m512i pairs_in_row(const float *x, long count) {
+    __m512 low = _mm512_maskz_loadu_ps(FIRST_LANES(count), x);
+    __m512 high = count > 16 ? _mm512_maskz_loadu_ps(FIRST_LANES(count - 16), x + 16) : _mm512_setzero_ps();
+    return (__m512i)_mm512_cvtne2ps_pbh(high, low);
+}
+
+/// Rows of `columns` floats, two a row of pairs.
+static AVX512_BF16 void pack_rows(const float *x, long stride, long rows, long columns, float *to, long tostride) {
+    for (long p = 0; p < rows; p += 2, x += 2 * stride, to += tostride)
+        for (long j = 0; j < columns; j += 16) {
+            const __mmask16 there = FIRST_LANES(columns - j);
+            __m512 first = _mm512_maskz_loadu_ps(there, x + j);
+            __m512 second = p + 1 < rows ? _mm512_maskz_loadu_ps(there, x + stride + j) : _mm512_setzero_ps();
+            _mm512_storeu_si512(to + j, pairs_of_rows(first, second));
+        }
+}
+
+static AVX512_BF16 void pack_transposed(const float *b, long stride, long k, long n, float *packed) {
+    const long pairs = (k + 1) / 2, all = (n + HS_STRIP - 1) / HS_STRIP * HS_STRIP;
+    for (long j = 0; j < all; j += 16) {
+        float *to = packed + j / HS_STRIP * HS_STRIP * pairs + j % HS_STRIP;
+        for (long p = 0; p < pairs; p += 16) {
+            __m512 rows[16];
+            UNROLL for (int l = 0; l < 16; l++)
+                rows[l] = j + l < n ? _mm512_castsi512_ps(pairs_in_row(b + (j + l) * stride + 2 * p, k - 2 * p))
+                                    : _mm512_setzero_ps();
+            transpose_lanes(rows);
+            for (long l = 0; l < 16 && p + l < pairs; l++) _mm512_storeu_ps(to + (p + l) * HS_STRIP, rows[l]);
+        }
+    }
+}
+
+/// A block's A as pairs of bfloat16, then the tiles.
+static AVX512_BF16 void block_bf16(const hs_product *product) {
+    hs_product part = *product;
+    const long pairs = (product->k + 1) / 2, width = (product->arow == 1 ? product->m : pairs) + 15 & ~15l;
+    float *a = hs_scratch(sizeof(float) * (width * (product->arow == 1 ? pairs : product->m) + 16));
+    if (product->arow == 1) {
+        pack_rows(product->a, product->ainner, product->k, product->m, a, width);
+        part.ainner = width;
+    } else {
+        for (long i = 0; i < product->m; i++)
+            for (long p = 0; p < product->k; p += 32)
+                _mm512_storeu_si512(a + i * width + p / 2,
+                                    pairs_in_row(product->a + i * product->arow + p, product->k - p));
+        part.arow = width;
+        part.ainner = 1;
+    }
+    part.a = a;
+    part.k = pairs;
+    hs_for_each_strip(&part, bf16_tile_stripxrows);
+}
+
+static AVX512_BF16 void pack_strips(const float *b, long stride, long k, long n, float *packed) {
+    for (long j = 0; j < n; j += HS_STRIP) {
+        const long columns = n - j < HS_STRIP ? n - j : HS_STRIP, pairs = (k + 1) / 2;
+        float *to = packed + j * pairs;
+        if (columns <= 48)
+            for (long p = 0; p < pairs; p++) memset(to + p * HS_STRIP, 0, HS_STRIP * sizeof(float));
+        pack_rows(b + j, stride, k, columns, to, HS_STRIP);
+    }
+}
+#endif
+
+void hs_pack_bf16(const float *b, long stride, int transposed, long k, long n, float *packed) {
+#ifdef HS_AVX512
+    if (hs_has_bf16())
+        return transposed ? pack_transposed(b, stride, k, n, packed) : pack_strips(b, stride, k, n, packed);
+#endif
+    pack_scalar(b, stride, transposed, k, n, packed);
+}
+
+void hs_product_bf16(const hs_product *product) {
+#ifdef HS_AVX512
+    hs_product_blocks(product, block_bf16, 2);
+#else
+    hs_product_bf16_scalar(product);
+#endif
+}

@@ -1,0 +1,56 @@
+// What the two number formats of products share.
+#pragma once
+#include "avx512.h"
+#include "include/product.h"
+
+/// Multiply-adds before a sum is put down and a new one begun: keeps a strip of B in the second-level cache, and
+/// rounding errors from growing with the length of a sum.
+#define HS_INNER_BLOCK 1024
+/// Elements of A that are worked on at a time.
+#define HS_LEFT_BLOCK (1l << 16)
+
+typedef void hs_block_function(const hs_product *);
+/// Cuts a product into blocks that a kernel takes as they are; a row of B holds `innerPerRow` inner indices.
+void hs_product_blocks(const hs_product *product, hs_block_function *block, long innerPerRow);
+
+/// What becomes of one sum.
+static inline float hs_product_finish(const hs_product *product, long i, long j, float sum) {
+    if (product->addend) sum += product->addend[i * product->addendstride + j];
+    if (product->bias) sum += product->bias[j];
+    if (product->relu && sum < 0) sum = 0;
+    if (product->gate && !(product->gate[i * product->gatestride + j] > 0)) sum = 0;
+    return sum;
+}
+
+#ifdef HS_AVX512
+/// Rows [0, m) of 1 to 48 or of 64 columns.
+AVX512 void hs_tile_rows(const hs_tile *tile, long m, long columns, const float *a, float *c, const float *addend,
+                         const float *gate);
+
+/// Calls `rows` for each strip of columns that it can take: 64, or up to 48.
+AVX512_INLINE void hs_for_each_strip(const hs_product *product,
+                                     void (*rows)(const hs_tile *, long, long, const float *, float *, const float *,
+                                                  const float *)) {
+    long j = 0;
+    while (j < product->n) {
+        const long inStrip = j % HS_STRIP, left = product->n - j;
+        const long columns = left >= HS_STRIP && inStrip == 0 ? HS_STRIP : left > 48 ? 48 : left;
+        const hs_tile tile = {
+            .b = product->b + j / HS_STRIP * product->bstrip + inStrip,
+            .k = product->k,
+            .arow = product->arow,
+            .ainner = product->ainner,
+            .brow = product->brow,
+            .cstride = product->cstride,
+            .addendstride = product->addendstride,
+            .gatestride = product->gatestride,
+            .bias = product->bias ? product->bias + j : 0,
+            .relu = product->relu,
+            .last = FIRST_LANES(columns - (columns - 1) / 16 * 16),
+        };
+        rows(&tile, product->m, columns, product->a, product->c + j, product->addend ? product->addend + j : 0,
+             product->gate ? product->gate + j : 0);
+        j += columns;
+    }
+}
+#endif
