@@ -18,17 +18,16 @@ public final class Dense<S: Scalar>: Layer {
     public func forward(_ x: Matrix<S>, _ pass: Pass<S>) -> Matrix<S> {
         self.x = x
         let y = pass.arena.matrix(x.rows, outputWidth)
-        S.gemm(x, transposed: false, pass.weight(weight), transposed: false, into: y, alpha: 1, beta: 0)
-        if let bias { S.addRow(pass.weight(bias).base, to: y) }
+        pass.multiply(x, pass.weight(weight), into: y, Finish(bias: bias.map { UnsafePointer(pass.weight($0).base) }))
         return y
     }
 
     public func backward(_ dy: Matrix<S>, _ pass: Pass<S>) -> Matrix<S> {
         guard let x else { preconditionFailure("Dense: backward before forward") }
-        S.gemm(x, transposed: true, dy, transposed: false, into: pass.gradient(weight), alpha: 1, beta: 1)
+        pass.addWeightGradient(x, dy, to: pass.gradient(weight))
         if let bias { S.addColumnSums(of: dy, to: pass.gradient(bias).base) }
         let dx = pass.arena.matrix(x.rows, inputWidth)
-        S.gemm(dy, transposed: false, pass.weight(weight), transposed: true, into: dx, alpha: 1, beta: 0)
+        pass.multiplyBack(dy, pass.weight(weight), into: dx)
         return dx
     }
 }

@@ -45,15 +45,14 @@ public final class JoinedDense<S: Scalar> {
             row += widths[number]
             if let index = part.index {
                 let product = pass.arena.matrix(part.matrix.rows, outputWidth)
-                S.gemm(part.matrix, transposed: false, w, transposed: false, into: product, alpha: 1, beta: 0)
+                pass.multiply(part.matrix, w, into: product)
                 if number == 0 {
                     S.gatherRows(product, index: index, into: y)
                 } else {
                     S.gatherAddRows(product, index: index, into: y)
                 }
             } else {
-                S.gemm(
-                    part.matrix, transposed: false, w, transposed: false, into: y, alpha: 1, beta: number == 0 ? 0 : 1)
+                pass.multiply(part.matrix, w, into: y, Finish(adding: number == 0 ? nil : y))
             }
         }
         if let bias { S.addRow(pass.weight(bias).base, to: y) }
@@ -74,10 +73,9 @@ public final class JoinedDense<S: Scalar> {
                 summed = pass.arena.zeros(part.matrix.rows, outputWidth)
                 S.scatterAddRows(dy, index: index, into: summed)
             }
-            S.gemm(
-                part.matrix, transposed: true, summed, transposed: false, into: gradients.rows(rows), alpha: 1, beta: 1)
+            pass.addWeightGradient(part.matrix, summed, to: gradients.rows(rows))
             let dx = pass.arena.matrix(part.matrix.rows, widths[number])
-            S.gemm(summed, transposed: false, weights.rows(rows), transposed: true, into: dx, alpha: 1, beta: 0)
+            pass.multiplyBack(summed, weights.rows(rows), into: dx)
             return dx
         }
     }

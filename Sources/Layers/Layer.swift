@@ -16,16 +16,19 @@ public struct Pass<S: Scalar> {
     /// How many samples each row of the current input stands for (nil: one each). Batch statistics
     /// weigh rows by it, so that a deduplicated batch gives what the undeduplicated one would.
     public var multiplicity: UnsafePointer<S>?
+    /// What matrix products round their inputs to.
+    public var precision: ProductPrecision
 
     public init(
         weights: UnsafeMutablePointer<S>, gradients: UnsafeMutablePointer<S>, arena: Arena<S>, mode: Mode,
-        multiplicity: UnsafePointer<S>? = nil
+        multiplicity: UnsafePointer<S>? = nil, precision: ProductPrecision = .float32
     ) {
         self.weights = weights
         self.gradients = gradients
         self.arena = arena
         self.mode = mode
         self.multiplicity = multiplicity
+        self.precision = precision
     }
 
     public func weight(_ slot: ParameterSlot) -> Matrix<S> {

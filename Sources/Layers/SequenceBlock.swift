@@ -101,55 +101,83 @@ public final class SequenceBlock<S: Scalar> {
         let arena = pass.arena
         func moments() -> Moments { Moments(mean: arena.allocate(events), rstd: arena.allocate(events)) }
         let kept = Kept(
-            x: x, qkv: arena.matrix(events, 3 * shape.inner), attended: arena.matrix(events, shape.inner),
+            x: x, qkv: arena.spreadMatrix(events, 3 * shape.inner), attended: arena.spreadMatrix(events, shape.inner),
             logSumExp: arena.allocate(events * shape.heads), sum1: arena.matrix(events, shape.width),
-            moments1: moments(), h: arena.matrix(events, shape.width), hidden: arena.matrix(events, shape.feedForward),
-            sum2: arena.matrix(events, shape.width), moments2: moments())
+            moments1: moments(), h: arena.matrix(events, shape.width),
+            hidden: arena.spreadMatrix(events, shape.feedForward), sum2: arena.matrix(events, shape.width),
+            moments2: moments())
         self.kept = kept
         chunks.cut(offsets: offsets, requests: requests)
         let y = arena.matrix(requests, shape.width)
+        let mark = arena.mark
         let narrow = arena.matrix(chunks.largest, shape.width)
-        for chunk in chunks.all { forward(chunk, kept, narrow.rows(0..<chunk.rows.count), into: y, pass) }
+        let weights = Weights(self, pass, transposed: false)
+        for chunk in chunks.all { forward(chunk, kept, weights, narrow.rows(0..<chunk.rows.count), into: y, pass) }
+        arena.release(to: mark)
         return y
     }
 
+    /// The weight matrices as right-hand sides, laid out once for all chunks.
+    private struct Weights {
+        let queriesKeysValues: RightOperand<S>
+        let projection: RightOperand<S>
+        let expand: RightOperand<S>
+        let contract: RightOperand<S>
+
+        init(_ block: SequenceBlock, _ pass: Pass<S>, transposed: Bool) {
+            func operand(_ slot: ParameterSlot) -> RightOperand<S> {
+                pass.prepare(pass.weight(slot), transposed: transposed)
+            }
+            queriesKeysValues = operand(block.queriesKeysValues)
+            projection = operand(block.projection)
+            expand = operand(block.expand)
+            contract = operand(block.contract)
+        }
+    }
+
     private func forward(
-        _ chunk: SequenceChunks.Chunk, _ kept: Kept, _ narrow: Matrix<S>, into y: Matrix<S>, _ pass: Pass<S>
+        _ chunk: SequenceChunks.Chunk, _ kept: Kept, _ weights: Weights, _ z: Matrix<S>, into y: Matrix<S>,
+        _ pass: Pass<S>
     ) {
         let x = kept.x.rows(chunk.rows)
         let qkv = kept.qkv.rows(chunk.rows)
         let attended = kept.attended.rows(chunk.rows)
-        multiply(x, queriesKeysValues, into: qkv, pass)
+        S.product(x, transposed: false, weights.queriesKeysValues, into: qkv, Finish())
         S.attention(
             qkv: qkv, offsets: chunk.offsets, requests: chunk.requests.count, heads: shape.heads,
             headDimension: shape.headDimension, into: attended,
             logSumExp: kept.logSumExp + chunk.rows.lowerBound * shape.heads)
-        multiply(attended, projection, into: narrow, pass)
+        let sum1 = kept.sum1.rows(chunk.rows)
+        S.product(attended, transposed: false, weights.projection, into: sum1, Finish(adding: x))
         let h = kept.h.rows(chunk.rows)
-        normalise(narrow, residual: x, norm1, kept.moments1, sum: kept.sum1, chunk, into: h, pass)
+        normalise(sum1, norm1, kept.moments1, chunk, into: h, pass)
         let hidden = kept.hidden.rows(chunk.rows)
-        multiply(h, expand, into: hidden, pass)
-        S.addRow(pass.weight(expandBias).base, to: hidden)
-        S.relu(hidden)
-        multiply(hidden, contract, into: narrow, pass)
-        S.addRow(pass.weight(contractBias).base, to: narrow)
-        normalise(narrow, residual: h, norm2, kept.moments2, sum: kept.sum2, chunk, into: narrow, pass)
-        S.meanPool(narrow, offsets: chunk.offsets, into: y.rows(chunk.requests))
+        S.product(
+            h, transposed: false, weights.expand, into: hidden, Finish(bias: pass.weight(expandBias).base, relu: true))
+        let sum2 = kept.sum2.rows(chunk.rows)
+        S.product(
+            hidden, transposed: false, weights.contract, into: sum2,
+            Finish(adding: h, bias: pass.weight(contractBias).base))
+        normalise(sum2, norm2, kept.moments2, chunk, into: z, pass)
+        S.meanPool(z, offsets: chunk.offsets, into: y.rows(chunk.requests))
     }
 
     /// `[requests, width]` -> the gradient of the events.
     public func backward(_ dy: Matrix<S>, _ pass: Pass<S>) -> Matrix<S> {
         guard let kept else { preconditionFailure("SequenceBlock: backward before forward") }
         let dx = pass.arena.matrix(kept.x.rows, shape.width)
+        let mark = pass.arena.mark
         let scratch = Scratch(
             sum2: pass.arena.matrix(chunks.largest, shape.width),
-            hidden: pass.arena.matrix(chunks.largest, shape.feedForward),
+            hidden: pass.arena.spreadMatrix(chunks.largest, shape.feedForward),
             sum1: pass.arena.matrix(chunks.largest, shape.width),
-            attended: pass.arena.matrix(chunks.largest, shape.inner),
-            qkv: pass.arena.matrix(chunks.largest, 3 * shape.inner))
+            attended: pass.arena.spreadMatrix(chunks.largest, shape.inner),
+            qkv: pass.arena.spreadMatrix(chunks.largest, 3 * shape.inner))
+        let weights = Weights(self, pass, transposed: true)
         for chunk in chunks.all {
-            backward(chunk, kept, scratch, dy.rows(chunk.requests), into: dx.rows(chunk.rows), pass)
+            backward(chunk, kept, weights, scratch, dy.rows(chunk.requests), into: dx.rows(chunk.rows), pass)
         }
+        pass.arena.release(to: mark)
         return dx
     }
 
@@ -163,8 +191,8 @@ public final class SequenceBlock<S: Scalar> {
     }
 
     private func backward(
-        _ chunk: SequenceChunks.Chunk, _ kept: Kept, _ scratch: Scratch, _ dy: Matrix<S>, into dx: Matrix<S>,
-        _ pass: Pass<S>
+        _ chunk: SequenceChunks.Chunk, _ kept: Kept, _ weights: Weights, _ scratch: Scratch, _ dy: Matrix<S>,
+        into dx: Matrix<S>, _ pass: Pass<S>
     ) {
         let all = 0..<chunk.rows.count
         let dsum2 = scratch.sum2.rows(all)
@@ -173,47 +201,35 @@ public final class SequenceBlock<S: Scalar> {
         let hidden = kept.hidden.rows(chunk.rows)
         let dhidden = scratch.hidden.rows(all)
         S.addColumnSums(of: dsum2, to: pass.gradient(contractBias).base)
-        multiplyBackward(hidden, contract, dsum2, into: dhidden, pass)
-        S.reluBackward(hidden, dhidden)
+        pass.addWeightGradient(hidden, dsum2, to: pass.gradient(contract))
+        S.product(dsum2, transposed: false, weights.contract, into: dhidden, Finish(gate: hidden))
         let dsum1 = scratch.sum1.rows(all)
         S.addColumnSums(of: dhidden, to: pass.gradient(expandBias).base)
-        multiplyBackward(kept.h.rows(chunk.rows), expand, dhidden, into: dsum1, pass)
-        S.axpy(1, dsum2.base, dsum1.base, count: dsum1.count)
+        pass.addWeightGradient(kept.h.rows(chunk.rows), dhidden, to: pass.gradient(expand))
+        S.product(dhidden, transposed: false, weights.expand, into: dsum1, Finish(adding: dsum2))
         normaliseBackward(dsum1, norm1, kept.moments1, sum: kept.sum1, chunk, pass)
         let attended = kept.attended.rows(chunk.rows)
         let dattended = scratch.attended.rows(all)
-        multiplyBackward(attended, projection, dsum1, into: dattended, pass)
+        pass.addWeightGradient(attended, dsum1, to: pass.gradient(projection))
+        S.product(dsum1, transposed: false, weights.projection, into: dattended, Finish())
         let dqkv = scratch.qkv.rows(all)
         S.attentionBackward(
             qkv: kept.qkv.rows(chunk.rows), out: attended, dout: dattended,
             logSumExp: kept.logSumExp + chunk.rows.lowerBound * shape.heads, offsets: chunk.offsets,
             requests: chunk.requests.count, heads: shape.heads, headDimension: shape.headDimension, into: dqkv)
-        multiplyBackward(kept.x.rows(chunk.rows), queriesKeysValues, dqkv, into: dx, pass)
-        S.axpy(1, dsum1.base, dx.base, count: dx.count)
+        pass.addWeightGradient(kept.x.rows(chunk.rows), dqkv, to: pass.gradient(queriesKeysValues))
+        S.product(dqkv, transposed: false, weights.queriesKeysValues, into: dx, Finish(adding: dsum1))
     }
 
     // MARK: Steps of the block
 
-    /// y = x W
-    private func multiply(_ x: Matrix<S>, _ slot: ParameterSlot, into y: Matrix<S>, _ pass: Pass<S>) {
-        S.gemm(x, transposed: false, pass.weight(slot), transposed: false, into: y, alpha: 1, beta: 0)
-    }
-
-    /// dW += x^T dy, dx = dy W^T
-    private func multiplyBackward(
-        _ x: Matrix<S>, _ slot: ParameterSlot, _ dy: Matrix<S>, into dx: Matrix<S>, _ pass: Pass<S>
-    ) {
-        S.gemm(x, transposed: true, dy, transposed: false, into: pass.gradient(slot), alpha: 1, beta: 1)
-        S.gemm(dy, transposed: false, pass.weight(slot), transposed: true, into: dx, alpha: 1, beta: 0)
-    }
-
     private func normalise(
-        _ x: Matrix<S>, residual: Matrix<S>, _ slots: NormSlots, _ moments: Moments, sum: Matrix<S>,
-        _ chunk: SequenceChunks.Chunk, into y: Matrix<S>, _ pass: Pass<S>
+        _ sum: Matrix<S>, _ slots: NormSlots, _ moments: Moments, _ chunk: SequenceChunks.Chunk, into y: Matrix<S>,
+        _ pass: Pass<S>
     ) {
         S.layerNorm(
-            x, residual: residual, gamma: pass.weight(slots.gamma).base, beta: pass.weight(slots.beta).base,
-            epsilon: Self.epsilon, sum: sum.rows(chunk.rows), into: y, mean: moments.mean + chunk.rows.lowerBound,
+            sum, residual: nil, gamma: pass.weight(slots.gamma).base, beta: pass.weight(slots.beta).base,
+            epsilon: Self.epsilon, sum: sum, into: y, mean: moments.mean + chunk.rows.lowerBound,
             rstd: moments.rstd + chunk.rows.lowerBound)
     }
 
