@@ -12,8 +12,14 @@ public struct StepOptions: Sendable {
     public var trainsTeacher: Bool
     /// Multiplies every sample's loss: 1 / (sum of the sample weights of the whole batch).
     public var lossScale: Double
+    /// What matrix products round their inputs to.
+    public var precision: ProductPrecision
 
-    public init(lambda: Double, trainsStudent: Bool = true, trainsTeacher: Bool = true, lossScale: Double) {
+    public init(
+        lambda: Double, trainsStudent: Bool = true, trainsTeacher: Bool = true, lossScale: Double,
+        precision: ProductPrecision = .float32
+    ) {
+        self.precision = precision
         self.lambda = lambda
         self.trainsStudent = trainsStudent
         self.trainsTeacher = trainsTeacher
@@ -111,7 +117,8 @@ public final class DistillationGraph<S: Scalar> {
         _ targets: Targets, options: StepOptions, weights: UnsafeMutablePointer<S>, gradients: UnsafeMutablePointer<S>
     ) -> StepLosses {
         guard let bound else { preconditionFailure("DistillationGraph: train before bind") }
-        let pass = Pass(weights: weights, gradients: gradients, arena: arena, mode: .training)
+        let pass = Pass(
+            weights: weights, gradients: gradients, arena: arena, mode: .training, precision: options.precision)
         let sampleWeights = copy(targets.weights)
         let labels = targets.labels.map(copy)
         var losses = StepLosses()

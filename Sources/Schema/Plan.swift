@@ -146,6 +146,7 @@ extension CheckedRun {
                 "training",
                 "\(workers), \(training.synchronous ? "synchronous" : "asynchronous"), batches of "
                     + "\(training.batchSize.grouped), \(training.epochs) epoch" + (training.epochs == 1 ? "" : "s")
+                    + (training.precision == .float32 ? "" : ", products in \(training.precision.rawValue)")
             ))
         if let trainingRows, let totalSteps {
             let both = run.trainsTeacher && !run.distillation.manner.synchronous

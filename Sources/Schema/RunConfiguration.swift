@@ -235,6 +235,12 @@ public struct OptimiserConfiguration: Sendable, Codable, Equatable {
     public init() {}
 }
 
+/// What the inputs of matrix products are rounded to while training. Weights, sums, gradients and optimiser state are
+/// float32 in either; evaluation and serving are float32 throughout.
+public enum TrainingPrecision: String, Sendable, Codable, CaseIterable {
+    case float32, bfloat16
+}
+
 public struct TrainingConfiguration: Sendable, Codable, Equatable {
     public var batchSize = 1024
     public var epochs = 1
@@ -243,6 +249,7 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
     public var workers = 1
     /// false: asynchronous, as the paper. true: bit-reproducible for a seed and a worker count.
     public var synchronous = false
+    public var precision = TrainingPrecision.float32
     public var optimiser = OptimiserConfiguration()
     /// A checkpoint every so many steps (0: at the end only).
     public var checkpointEvery = 0

@@ -503,7 +503,7 @@ struct RunFileReader {
         var training = TrainingConfiguration()
         guard
             let fields = field?.mapping([
-                "batch_size", "epochs", "steps", "workers", "mode", "optimiser", "checkpoint_every", "keep_checkpoints",
+                "batch_size", "epochs", "steps", "workers", "mode", "precision", "optimiser", "checkpoint_every", "keep_checkpoints",
             ])
         else { return training }
         fields.set(&training.batchSize, "batch_size") { $0.integer }
@@ -513,6 +513,7 @@ struct RunFileReader {
         fields.set(&training.synchronous, "mode") {
             $0.choice(from: ["asynchronous", "synchronous"]).map { $0 == "synchronous" }
         }
+        fields.set(&training.precision, "precision") { $0.choice(TrainingPrecision.self) }
         fields.set(&training.optimiser, "optimiser", readOptimiser)
         fields.set(&training.checkpointEvery, "checkpoint_every") { $0.integer }
         fields.set(&training.keepCheckpoints, "keep_checkpoints") { $0.integer }

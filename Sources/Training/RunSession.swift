@@ -31,6 +31,7 @@ public final class RunSession {
     /// A run over logs that are open already: the runs of a comparison share decoded batches.
     public init(_ checked: CheckedRun, logs: any BatchProvider, encoder: FittedEncoder) throws {
         run = checked.configuration
+        try Worker.requireProcessor(for: run.training.precision)
         folder = RunFolder(run.output)
         self.logs = logs
         self.encoder = encoder

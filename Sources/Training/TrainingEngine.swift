@@ -16,7 +16,7 @@ public final class TrainingEngine {
         let plan = DistillationPlan(run, tableRows: tableRows)
         let server = makeParameterServer(run, plan: plan)
         let pool = WorkerPool(count: run.training.workers)
-        let workers = (0..<run.training.workers).map { _ in Worker(plan: plan, server: server) }
+        let workers = (0..<run.training.workers).map { _ in Worker(plan: plan, server: server, precision: run.training.precision) }
         self.plan = plan
         self.server = server
         self.pool = pool

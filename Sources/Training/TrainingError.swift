@@ -6,6 +6,8 @@ public enum TrainingError: Error, CustomStringConvertible {
     case checkpoint(path: String, problem: String)
     /// A checkpoint or run folder of a run with other settings or data.
     case otherRun(path: String)
+    /// The run file asks for something that this processor cannot do.
+    case processor(key: String, expected: String, found: String, advice: String)
     /// The run folder lacks something.
     case runFolder(path: String, problem: String)
 
@@ -24,6 +26,8 @@ public enum TrainingError: Error, CustomStringConvertible {
                 \(path): was written by a run with other settings or data than these. Restore the run file to resume, \
                 or train into another output folder
                 """
+        case .processor(let key, let expected, let found, let advice):
+            return "\(key): needs \(expected), and this processor has \(found). \(advice)"
         case .runFolder(let path, let problem): return "\(path): \(problem)"
         }
     }

@@ -4,6 +4,7 @@ import Layers
 import Logs
 import Parameters
 import Rankers
+import Schema
 
 /// One worker of the parameter server system: pulls what a batch needs, computes, pushes gradients.
 /// "All parameters are stored in the servers and most computation is executed in the workers" (section 4).
@@ -16,9 +17,19 @@ final class Worker: @unchecked Sendable {
     private let weights: UnsafeMutablePointer<Float>
     let gradients: UnsafeMutablePointer<Float>
     private let statistics: [ParameterSlot]
+    private let precision: ProductPrecision
 
-    init(plan: DistillationPlan, server: any ParameterServer) {
+    /// Emulated, bfloat16 would be many times slower than float32: whoever asks for it wants speed, and is told.
+    static func requireProcessor(for precision: TrainingPrecision, hasBFloat16: Bool = Processor.hasBFloat16) throws {
+        guard precision == .bfloat16, !hasBFloat16 else { return }
+        throw TrainingError.processor(
+            key: "training.precision", expected: "AVX512_BF16 for bfloat16", found: "no such instructions",
+            advice: "Leave the key out, or say float32.")
+    }
+
+    init(plan: DistillationPlan, server: any ParameterServer, precision: TrainingPrecision) {
         graph = DistillationGraph(plan)
+        self.precision = precision == .bfloat16 ? .bfloat16 : .float32
         self.server = server
         let count = max(1, graph.layout.count)
         weights = .allocate(capacity: count)
@@ -41,6 +52,8 @@ final class Worker: @unchecked Sendable {
         graph.bind(batch)
         pull()
         gradients.update(repeating: 0, count: graph.layout.count)
+        var options = options
+        options.precision = precision
         let losses = graph.train(batch.targets, options: options, weights: weights, gradients: gradients)
         if share != 1 {
             for slot in statistics {

@@ -41,6 +41,40 @@ import Testing
         #expect(gradients(taught, a, of: .student) == gradients(alone, b, of: .student))
     }
 
+    /// One product is off by at most 2^-7 of its absolute sum (KernelsTests), and a network is a handful of them. The
+    /// deviations add up over its layers, most in a deep teacher; the direction stays: the cosine is at least 0.97.
+    @Test(
+        "gradients of bfloat16 products are those of float32 but for rounding, and Double is not touched",
+        arguments: distilling, [false, true])
+    func bfloat16(_ of: (task: RankingTask, method: Method), batchNorm: Bool) {
+        var synthetic = SyntheticRun(of.task, of.method)
+        synthetic.run.networks.batchNorm = batchNorm
+        let batch = synthetic.batch()
+        let wide = options(batch, lambda: 0.5)
+        var rounded = wide
+        rounded.precision = .bfloat16
+        let harness = GraphHarness<Float>(synthetic)
+        let (a, b) = (harness.train(batch, wide), harness.train(batch, rounded))
+        #expect(abs(a.losses.student - b.losses.student) <= 0.02 * abs(a.losses.student))
+        #expect(abs(a.losses.teacher - b.losses.teacher) <= 0.02 * abs(a.losses.teacher))
+        for owner in Owner.allCases {
+            let exact = gradients(harness, a, of: owner)
+            let near = gradients(harness, b, of: owner)
+            guard !exact.isEmpty else { continue }
+            #expect(exact != near, "rounding shows")
+            var (difference, length) = (0.0, 0.0)
+            for (name, values) in exact {
+                for (x, y) in zip(values, near[name]!) {
+                    difference += Double((x - y) * (x - y))
+                    length += Double(x * x)
+                }
+            }
+            #expect((difference / length).squareRoot() <= 0.25, "\(owner)")
+        }
+        let double = GraphHarness<Double>(synthetic)
+        #expect(double.train(batch, wide).weights == double.train(batch, rounded).weights)
+    }
+
     @Test("the teacher's gradients do not depend on lambda with independent inputs", arguments: distilling)
     func teacherIgnoresLambda(_ task: RankingTask, _ method: Method) {
         let synthetic = SyntheticRun(task, method, manner: Self.independent)

@@ -37,7 +37,7 @@ struct ErrorTests {
             "task: ctr", "task: ctr\ntraining: {optimizer: {kind: adam}}",
             """
             run.yaml:3:12: training: unknown key 'optimizer'; did you mean 'optimiser'? \
-            (known keys: batch_size, epochs, steps, workers, mode, optimiser, checkpoint_every, keep_checkpoints)
+            (known keys: batch_size, epochs, steps, workers, mode, precision, optimiser, checkpoint_every, keep_checkpoints)
             """),
         Mistake(
             "task: ctr", "task: ctr\ntraining: {optimiser: {learning_rat: 1}}",

@@ -1,4 +1,5 @@
 import Foundation
+import Kernels
 import Logs
 import TensorFiles
 import Testing
@@ -30,6 +31,34 @@ struct WholeRunTests {
         #expect(expected.count > 20)
         #expect(expected == found)
         #expect(try baseline.scores(of: folder("test.parquet")).student == taught.scores(of: folder("test.parquet")).student)
+    }
+
+    @Test("products in bfloat16 learn what float32 learns, and say so", .enabled(if: Processor.hasBFloat16))
+    func bfloat16() throws {
+        let folder = try TemporaryFolder()
+        let wide = try TinyRun(in: folder, output: "wide")
+        let rounded = try TinyRun(in: folder, ["training.precision=bfloat16"], output: "rounded")
+        try wide.train()
+        try rounded.train()
+        #expect(try wide.tensors() != rounded.tensors())
+        let a = try wide.scores(of: folder("test.parquet")).student
+        let b = try rounded.scores(of: folder("test.parquet")).student
+        // Roundings grow over the steps of a tiny run, but not into another model.
+        let mean = zip(a, b).reduce(0) { $0 + abs($1.0 - $1.1) } / Float(a.count)
+        #expect(mean < 0.15)
+        #expect(try Set(a).count > 10)
+        #expect(rounded.checked.plan().description.contains("products in bfloat16"))
+    }
+
+    @Test("a processor without bfloat16 refuses it and names the key")
+    func withoutBFloat16() throws {
+        try Worker.requireProcessor(for: .float32, hasBFloat16: false)
+        try Worker.requireProcessor(for: .bfloat16, hasBFloat16: true)
+        let error = #expect(throws: TrainingError.self) {
+            try Worker.requireProcessor(for: .bfloat16, hasBFloat16: false)
+        }
+        let text = try #require(error?.description)
+        #expect(text.contains("training.precision") && text.contains("AVX512_BF16") && text.contains("float32"))
     }
 
     @Test("a lambda that is not 0 does move the student, so that equality means something")
