@@ -15,7 +15,7 @@ struct Options {
   var python = ProcessInfo.processInfo.environment["HINDSIGHT_PYTHON"] ?? "python3"
 
   enum SuiteName: String, CaseIterable {
-    case peers, manners, workers, tables, sequences, input, roofline, retrieval
+    case peers, precision, manners, workers, tables, sequences, input, roofline, retrieval
     case serveCore = "serve-core"
   }
 
@@ -24,7 +24,7 @@ struct Options {
 
       --quick              one round of short slices: a look, not a measurement
       --large              also an embedding of 100 million rows (needs 13 GB)
-      --only A,B           of peers, manners, workers, tables, sequences, input, roofline, retrieval, serve-core
+      --only A,B           of peers, precision, manners, workers, tables, sequences, input, roofline, retrieval, serve-core
       --rounds N           turns that contenders take (5)
       --seconds S          of one turn (3)
       --threads 1,2        for the comparison with PyTorch

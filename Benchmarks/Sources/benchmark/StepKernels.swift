@@ -5,12 +5,12 @@ import Schema
 /// each family can be timed alone. Mirrors `SequenceBlock`, `JoinedDense`, `BatchNormLeaky` and the rankers.
 struct StepKernels {
   enum Family: String, CaseIterable {
-    case products = "matrix products (oneDNN)"
+    case products = "matrix products"
     case attention = "attention"
     case layerNorm = "layer norm"
     case batchNorm = "batch norm + leaky ReLU"
     case embeddings = "embedding rows: gather, sum gradients"
-    case elementwise = "biases, ReLU, sums, pooling"
+    case elementwise = "bias gradients, sums of copies, pooling"
     case output = "normalise, inner product, loss"
   }
 
@@ -18,6 +18,7 @@ struct StepKernels {
   /// Counted as `Floor` counts them.
   private(set) var flops: [Family: Double] = [:]
   private let scratch = Scratch()
+  private let arena = Arena<Float>()
   private let workload: Workload
   private var requests: Int { workload.requests }
   private var samples: Int { workload.batchSize }
@@ -86,17 +87,12 @@ struct StepKernels {
         qkv: qkv, out: out, dout: dout, logSumExp: logSumExp, offsets: offsets, requests: requests,
         heads: heads, headDimension: headDimension, into: dqkv)
     }
-    let (hidden, dhidden) = (scratch.matrix(events, 4 * n), scratch.matrix(events, 4 * n))
     let (z, dz, pooled) = (
       scratch.matrix(events, n), scratch.matrix(events, n), scratch.matrix(requests, n)
     )
     add(.elementwise) {
-      Float.relu(hidden)
-      Float.reluBackward(hidden, dhidden)
       Float.meanPool(z, offsets: offsets, into: pooled)
       Float.meanPoolBackward(pooled, offsets: offsets, into: dz)
-      Float.axpy(1e-9, z.base, dz.base, count: z.count)
-      Float.axpy(1e-9, z.base, dz.base, count: z.count)
     }
   }
 
@@ -179,18 +175,23 @@ struct StepKernels {
     let (dx, dw, dy) = (
       scratch.matrix(rows, inputs), scratch.matrix(inputs, outputs), scratch.matrix(rows, outputs)
     )
+    let (b, db) = (scratch.vector(outputs), scratch.vector(outputs))
+    let arena = arena
+    let precision = workload.precision == .bfloat16 ? ProductPrecision.bfloat16 : .float32
     add(.products, flops: 6 * Double(rows) * Double(inputs) * Double(outputs)) {
-      Float.gemm(
-        x, transposed: false, w, transposed: false, into: y, alpha: 1e-3, beta: accumulates ? 1 : 0)
-      Float.gemm(x, transposed: true, dy, transposed: false, into: dw, alpha: 1e-3, beta: 1)
-      Float.gemm(dy, transposed: false, w, transposed: true, into: dx, alpha: 1, beta: 0)
+      let mark = arena.mark
+      func operand(_ matrix: Matrix<Float>, transposed: Bool = false) -> RightOperand<Float> {
+        Float.prepare(matrix, transposed: transposed, precision: precision, arena: arena)
+      }
+      Float.product(
+        x, transposed: false, operand(w), into: y,
+        Finish(adding: accumulates ? y : nil, bias: bias ? UnsafePointer(b) : nil))
+      Float.product(x, transposed: true, operand(dy), into: dw, Finish(adding: dw))
+      Float.product(dy, transposed: false, operand(w, transposed: true), into: dx, Finish())
+      arena.release(to: mark)
     }
     guard bias else { return }
-    let (b, db) = (scratch.vector(outputs), scratch.vector(outputs))
-    add(.elementwise) {
-      Float.addRow(b, to: y)
-      Float.addColumnSums(of: dy, to: db)
-    }
+    add(.elementwise) { Float.addColumnSums(of: dy, to: db) }
   }
 
   private mutating func batchNorm(_ rows: Int, _ width: Int, weighted: Bool) {

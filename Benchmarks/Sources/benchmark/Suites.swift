@@ -1,4 +1,5 @@
 import Foundation
+import Kernels
 import Schema
 import Training
 
@@ -85,6 +86,29 @@ struct Suites {
       throw BenchmarkError(
         "\(workload.name) is not the same model: \(ours.dense) dense and \(ours.embeddings) embedding parameters,"
           + " PyTorch has \(theirs.parameters) and \(theirs.embedding_parameters)")
+    }
+  }
+
+  // MARK: Precision
+
+  /// Products of bfloat16, held against our own float32 ones.
+  func precision() throws -> [Row] {
+    guard Processor.hasBFloat16 else {
+      log("bfloat16 needs a processor with AVX512_BF16")
+      return []
+    }
+    return try [Workload.ctrBaseline, .ctrShareStar, .cvrBaseline].flatMap { workload in
+      try Cores.using(1) {
+        let rounded = workload.with { $0.precision = .bfloat16 }
+        var rows = try compare(
+          [engine(workload.name, rounded)], against: engine("hindsight float32", workload),
+          threads: 1)
+        for i in rows.indices {
+          rows[i].precision = rounded.precision.rawValue
+          rows[i].note = "the floor is that of float32"
+        }
+        return rows
+      }
     }
   }
 

@@ -21,6 +21,7 @@ struct Workload {
   var workers = 1
   var synchronousWorkers = false
   var rowWiseAdagrad = false
+  var precision = TrainingPrecision.float32
 
   static let shareStar = Manner(inputs: .shared(except: ["user_id"]), synchronous: true)
   static let share = Manner(inputs: .shared(except: []), synchronous: true)
@@ -49,6 +50,7 @@ struct Workload {
     var training = TrainingConfiguration()
     training.batchSize = batchSize
     training.workers = workers
+    training.precision = precision
     training.synchronous = synchronousWorkers
     training.optimiser.rowWise = rowWiseAdagrad
     return RunConfiguration(

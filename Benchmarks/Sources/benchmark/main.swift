@@ -22,6 +22,7 @@ func benchmark(_ options: Options) throws {
       }
     }
   }
+  if wants(.precision) { report.rows += try suites.precision() }
   if wants(.manners) { report.rows += try suites.manners() }
   if wants(.workers) { report.rows += try suites.workers() }
   if wants(.tables) { report.rows += try suites.tables() }
