@@ -503,7 +503,8 @@ struct RunFileReader {
         var training = TrainingConfiguration()
         guard
             let fields = field?.mapping([
-                "batch_size", "epochs", "steps", "workers", "mode", "precision", "optimiser", "checkpoint_every", "keep_checkpoints",
+                "batch_size", "epochs", "steps", "workers", "mode", "precision", "optimiser", "checkpoint_every",
+                "keep_checkpoints",
             ])
         else { return training }
         fields.set(&training.batchSize, "batch_size") { $0.integer }
