@@ -18,6 +18,29 @@ struct RecipeTests {
         #expect(output.text.contains("Ran ") && !output.text.contains("Ran 0 tests"), "\(output.text)")
     }
 
+    @Test("have pages that name only files that exist")
+    func pages() throws {
+        let folder = "\(RealData.package)/docs/data"
+        let pages = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".md") }
+        #expect(pages.count >= 7)
+        var named = 0
+        for page in pages {
+            let text = String(decoding: try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(page)")), as: UTF8.self)
+            for match in text.matches(of: /(?:Examples|Scripts|Data)\/[\w\/.-]*\w/) {
+                guard !match.output.contains("NAME") else { continue }  // `NAME.py` stands for all of them
+                named += 1
+                #expect(
+                    FileManager.default.fileExists(atPath: "\(RealData.package)/\(match.output)"),
+                    "\(page): \(match.output)")
+            }
+            for match in text.matches(of: /\]\(([\w.\/-]+)(?:#[\w-]*)?\)/) {
+                named += 1
+                #expect(FileManager.default.fileExists(atPath: "\(folder)/\(match.1)"), "\(page): \(match.1)")
+            }
+        }
+        #expect(named > 40)
+    }
+
     @Test(
         "give samples that their run file accepts and trains on for two steps",
         arguments: [
