@@ -46,10 +46,9 @@ struct SeededComparisonTests {
         #expect(half > 1.96 * comparison.requestError!)
         #expect(half > 1.96 * comparison.seedError!)
         #expect(comparison.coversSeeds)
-        // As independent sources, by hand.
-        let variance = comparison.requestError! * comparison.requestError! + comparison.seedError! * comparison.seedError!
-        let freedom = 4 * variance * variance / (comparison.seedError! * comparison.seedError! * comparison.seedError! * comparison.seedError!)
-        #expect(abs(half - StudentT(degreesOfFreedom: freedom).quantile(0.975) * variance.squareRoot()) < 1e-9)
+        // By hand: the normal quantile for requests, Student's with 4 degrees of freedom for seeds (R: qt(0.975, 4)).
+        let (requests, seeds) = (1.959964 * comparison.requestError!, 2.776445 * comparison.seedError!)
+        #expect(abs(half / (requests * requests + seeds * seeds).squareRoot() - 1) < 1e-5)
     }
 
     @Test("swapping the sides mirrors everything")
@@ -90,6 +89,30 @@ struct SeededComparisonTests {
         }
         // 5 % of 200 is 10; requests and seeds are not independent here, which makes the interval too wide.
         #expect(missed <= 16, "\(missed) of \(repetitions)")
+    }
+
+    @Test("two or three seeds that agree by chance are not called a difference more often than the interval says", arguments: [2, 3])
+    func fewSeeds(seeds: Int) throws {
+        // Seeds decide everything here: the requests are many and easy, so only the spread over seeds is left.
+        let labels = (0..<200).map { Float($0 % 2) }
+        let repetitions = 400
+        var called = 0
+        for r in 0..<UInt64(repetitions) {
+            var random = SplitMix64(seed: r)
+            func side() throws -> [ResampledScores] {
+                try (0..<seeds).map { _ in
+                    // A few samples of one class on the wrong side, so many as the seed says.
+                    let wrong = Int.random(in: 0...40, using: &random)
+                    let predictions = labels.indices.map { labels[$0] == 1 && $0 / 2 < wrong ? -1 : labels[$0] }
+                    return ResampledScores(
+                        of: try ScoredSamples(predictions: predictions, labels: labels),
+                        bootstrap: Bootstrap(resamples: 20, seed: 1))
+                }
+            }
+            if try SeededComparison(of: side(), against: side()).verdict != nil { called += 1 }
+        }
+        // 5 % of 400 is 20; four standard errors more are 37.
+        #expect(called <= 37, "\(called) of \(repetitions)")
     }
 
     @Test("other samples, other resamples or other numbers of seeds are refused")
