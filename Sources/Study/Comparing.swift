@@ -1,4 +1,5 @@
 import Evaluation
+import Foundation
 
 extension ComparisonResult {
     /// - Parameters: runs of the same seeds in the same order.
@@ -41,12 +42,20 @@ extension ComparisonResult {
                 ? "\(candidate) < \(reference): yes. \(figures)."
                 : "\(candidate) \(claim.sign) \(reference): no, it is below. \(figures)."
         case .cannotTell:
-            let bound = auc.interval.map {
-                claim == .notBelow
-                    ? " If it is below, then by at most \(four(max(0, -$0.lower)))."
-                    : " A gain above \(four(max(0, $0.upper))) is ruled out."
-            }
-            return "\(candidate) \(claim.sign) \(reference): cannot tell. \(figures).\(bound ?? "")"
+            return "\(candidate) \(claim.sign) \(reference): cannot tell. \(figures).\(bounds(auc))\(fewSeeds(auc))"
         }
+    }
+
+    /// What an interval that holds 0 does say.
+    private static func bounds(_ auc: SeededComparison) -> String {
+        auc.interval.map {
+            " A loss of up to \(four(max(0, -$0.lower))) and a gain of up to \(four(max(0, $0.upper))) both fit these runs."
+        } ?? ""
+    }
+
+    private static func fewSeeds(_ auc: SeededComparison) -> String {
+        guard auc.seeds < 4 else { return "" }
+        let t = StudentT(degreesOfFreedom: Double(auc.seeds - 1)).quantile((1 + (auc.interval?.confidence ?? 0.95)) / 2)
+        return " \(auc.seeds) seeds are few: their spread counts \(String(format: "%.1f", t)) times, that of five 2.8 times."
     }
 }

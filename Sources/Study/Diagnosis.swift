@@ -20,7 +20,8 @@ extension Analysis {
     func diagnoses(_ arms: [ArmResult], _ comparisons: [ComparisonResult]) -> [Diagnosis] {
         let taught = arms.filter { $0.arm.control == nil && $0.teacher != nil }
         return taught.flatMap { [lead($0), calibration($0), sharpness($0)].compactMap { $0 } }
-            + controls(comparisons) + arms.filter { $0.arm.control == nil && $0.arm.method == .baseline }.compactMap(overfit)
+            + controls(comparisons) + Explanation(arms: arms, comparisons: comparisons).diagnoses
+            + arms.filter { $0.arm.control == nil && $0.arm.method == .baseline }.compactMap(overfit)
     }
 
     private func lead(_ arm: ArmResult) -> Diagnosis? {

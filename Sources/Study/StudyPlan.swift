@@ -10,14 +10,13 @@ public struct StudyPlan: Sendable, Equatable {
         let arms = Self.arms(study, base)
         self.arms = arms
         seeds = study.seeds.values(from: base.seed)
-        comparisons = Self.comparisons(arms, study)
+        comparisons = Self.comparisons(arms, base: base)
     }
 
     /// Method by manner by lambda by data size, then the controls.
     private static func arms(_ study: StudyConfiguration, _ base: RunConfiguration) -> [Arm] {
         let ownManner = MannerName(base.distillation.manner)
-        var ownLambda: Double?
-        if case .constant(let lambda) = base.distillation.lambda { ownLambda = lambda }
+        let ownLambda = constantLambda(base)
         let manners = study.manners.isEmpty ? [ownManner] : study.manners
         let lambdas: [Double?] = study.lambdas.isEmpty ? [ownLambda] : study.lambdas
         var arms: [Arm] = []
@@ -57,9 +56,16 @@ public struct StudyPlan: Sendable, Equatable {
         return arms
     }
 
+    private static func constantLambda(_ base: RunConfiguration) -> Double? {
+        if case .constant(let lambda) = base.distillation.lambda { lambda } else { nil }
+    }
+
     /// The questions of the paper that these arms can answer.
-    static func comparisons(_ arms: [Arm], _ study: StudyConfiguration? = nil) -> [ComparisonPlan] {
+    ///
+    /// - Parameter base: the run file, whose lambda says which arm a baseline with a method's compute stands beside.
+    static func comparisons(_ arms: [Arm], base: RunConfiguration? = nil) -> [ComparisonPlan] {
         var plans: [ComparisonPlan] = []
+        let ownLambda = base.flatMap(Self.constantLambda)
         let plain = arms.filter { $0.control == nil }
         for arm in plain where arm.method != .baseline {
             guard let baseline = plain.first(where: { $0.method == .baseline && $0.data == arm.data }) else { continue }
@@ -80,12 +86,13 @@ public struct StudyPlan: Sendable, Equatable {
         }
         for control in arms where control.control != nil {
             let method = control.controlled ?? control.method
-            let arm = plain.first {
+            let fitting = plain.filter {
                 $0.method == method && $0.data == control.data
                     && (control.control == .equalCompute
                         ? control.manner == nil || control.manner == $0.manner
                         : $0.manner == control.manner && $0.lambda == control.lambda)
             }
+            let arm = fitting.first { $0.lambda == ownLambda } ?? fitting.first
             if let arm { plans.append(ComparisonPlan(candidate: arm, reference: control, claim: .above)) }
         }
         return plans

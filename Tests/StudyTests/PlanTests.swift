@@ -42,6 +42,14 @@ struct PlanTests {
         }
     }
 
+    @Test("sets a baseline with a method's compute beside the method at the run file's own lambda")
+    func equalComputeBeside() throws {
+        let plan = try plan { $0.lambdas = [0.1, 0.5, 0.9] }
+        let pairs = plan.comparisons.filter { $0.reference.control == .equalCompute }
+        #expect(pairs.map(\.candidate.method) == [.pfd, .pfdMD])
+        #expect(pairs.allSatisfy { $0.candidate.lambda == 0.5 })
+    }
+
     @Test("compares within one data size only")
     func sizes() throws {
         let plan = try plan { $0.data = [.fraction(0.1), .all] }

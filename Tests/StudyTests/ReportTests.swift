@@ -17,6 +17,7 @@ struct ReportTests {
 
     @Test("a difference is called only when the interval excludes 0 and covers seeds", arguments: [
         (0.9, 0.1, 3, Verdict.yes), (-0.9, 0.1, 3, .no), (0.0, 0.3, 3, .cannotTell), (0.9, 0.1, 1, .cannotTell),
+        (0.0, 0.3, 2, .cannotTell),
     ])
     func verdict(shift: Double, noise: Double, seeds: Int, expected: Verdict) throws {
         var random = SeededRandom(state: 5)
@@ -34,6 +35,7 @@ struct ReportTests {
             try ComparisonResult(plan, labels: ("PFD", "Baseline"), runs: runs, unit: "request"))
         #expect(result.verdict == expected, "\(result.sentence)")
         #expect(result.sentence.hasPrefix("PFD > Baseline: \(expected.rawValue)"), "\(result.sentence)")
+        #expect(result.sentence.contains("2 seeds are few") == (seeds == 2), "\(result.sentence)")
     }
 
     private func run(_ method: Schema.Method, _ seed: Int, _ predictions: [Float], _ labels: [Float]) throws -> FinishedRun {

@@ -86,7 +86,7 @@ struct HTMLReport {
     // MARK: Tables
 
     private var tables: String {
-        let all = PaperShapedTables(results: results, times: times).all + [MetricTable(results).table]
+        let all = PaperShapedTables(results: results, times: times).all + MetricTables(results).all
         return section("Tables", all.map { table($0) }.joined(separator: "\n"))
     }
 

@@ -15,6 +15,10 @@ struct PaperShapedTables {
             : "One seed: differences of thousandths are chance."
     }
 
+    private func spread(_ values: SeedSpread?) -> String {
+        Study.spread(values, confidence: results.bootstrap.confidence)
+    }
+
     var all: [ReportTable] {
         let varying = results.varying
         var tables: [ReportTable] = []

@@ -21,9 +21,10 @@ enum ReportStyle {
         code, pre { font: 13px/1.5 ui-monospace, "SF Mono", "DejaVu Sans Mono", monospace; }
         pre { background: var(--panel); padding: 12px 14px; border-radius: 6px; overflow-x: auto; margin: 8px 0; }
         .scroll { overflow-x: auto; } table { border-collapse: collapse; margin: 8px 0; font-size: 14px; }
-        th, td { padding: 5px 14px 5px 0; text-align: left; white-space: nowrap; vertical-align: baseline; }
-        th { font-weight: 600; border-bottom: 1.5px solid var(--ink); } td { border-bottom: 1px solid var(--rule); }
+        th, td { padding: 5px 14px 5px 0; text-align: left; vertical-align: baseline; overflow-wrap: anywhere; }
+        th { font-weight: 600; border-bottom: 1.5px solid var(--ink); vertical-align: bottom; overflow-wrap: normal; } td { border-bottom: 1px solid var(--rule); }
         th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; }
+        td.number { white-space: nowrap; } td:first-child { min-width: 11em; }
         .facts { display: flex; flex-wrap: wrap; gap: 8px 36px; margin: 18px 0 0; padding: 0; list-style: none; }
         .facts b { display: block; font-size: 20px; font-variant-numeric: tabular-nums; } .facts li { color: var(--soft); font-size: 14px; }
         .facts b { color: var(--ink); }
