@@ -46,7 +46,8 @@ struct Analysis {
             requestInterval: runs.count == 1 ? Self.interval(runs[0].student) : nil)
     }
 
-    private static func interval(_ scores: ResampledScores) -> ConfidenceInterval? {
+    /// Of one run's AUC, over test requests.
+    static func interval(_ scores: ResampledScores) -> ConfidenceInterval? {
         guard let value = scores.values[.auc], let resampled = scores.resampled[.auc],
             let error = SeedSpread(resampled.filter { !$0.isNaN })?.standardDeviation
         else { return nil }

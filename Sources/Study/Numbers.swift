@@ -20,13 +20,16 @@ func signed(_ value: Double) -> String {
     String(format: "%+.4f", value).replacing("-", with: "−")
 }
 
-/// `[−0.0010, +0.0092]`
-func range(_ interval: ConfidenceInterval) -> String { "[\(signed(interval.lower)), \(signed(interval.upper))]" }
+/// `[−0.0010, +0.0092]`, or `[0.6500, 0.6602]`
+func range(_ interval: ConfidenceInterval, isSigned: Bool = true) -> String {
+    let text = isSigned ? signed : four
+    return "[\(text(interval.lower)), \(text(interval.upper))]"
+}
 
 /// `0.7152 ± 0.0062` over seeds; one value as it is.
-func spread(_ spread: SeedSpread?) -> String {
+func spread(_ spread: SeedSpread?, confidence: Double = 0.95) -> String {
     guard let spread else { return "–" }
-    guard let interval = spread.interval() else { return four(spread.mean) }
+    guard let interval = spread.interval(confidence: confidence) else { return four(spread.mean) }
     return "\(four(spread.mean)) ± \(four(interval.upper - spread.mean))"
 }
 

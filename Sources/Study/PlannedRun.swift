@@ -62,7 +62,7 @@ extension StudyConfiguration {
     func plan(_ arm: Arm, seed: UInt64, base: RunConfiguration, logs: OpenedLogs) throws -> PlannedRun {
         var run = try arm.applied(to: base)
         run.seed = seed
-        run.output = "\(output)/runs/\(arm.slug)/seed-\(seed)"
+        run.output = folder(of: arm, seed: seed)
         run.training.workers = workers
         if workers > 1 { run.training.synchronous = true }
         if arm.control == .equalCompute, let method = arm.controlled {

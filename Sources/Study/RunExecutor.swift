@@ -78,6 +78,7 @@ struct RunExecutor: Sendable {
         }
         stopper.withLock { $0 = trainer.stopFlag }
         if stop.isRaised { return nil }
+        for warning in run.checked.warnings(totalSteps: trainer.totalSteps) { watch(run, .warning(warning)) }
         watch(run, .started(resumed: resumes && session.folder.hasCheckpoint))
         do {
             guard case .finished(let summary) = try trainer.train(resume: resumes) else { return nil }

@@ -30,6 +30,25 @@ public struct StudyConfiguration: Sendable, Codable, Equatable {
     /// How often a run writes a checkpoint, evenly.
     public var checkpoints = 10
     public var output: String
+    /// Shards that `hindsight prepare` wrote; nil: the study prepares its own.
+    public var prepared: String?
+    /// nil: by arm.
+    public var runFolders: RunFolders?
+
+    /// Where the runs lie in the output folder.
+    public enum RunFolders: String, Sendable, Codable {
+        /// `runs/<all that tells the arm>/seed-<n>`.
+        case arm
+        /// `<method>/seed-<n>`, for studies in which nothing but the method differs.
+        case method
+    }
+
+    func folder(of arm: Arm, seed: UInt64) -> String {
+        switch runFolders ?? .arm {
+        case .arm: "\(output)/runs/\(arm.slug)/seed-\(seed)"
+        case .method: "\(output)/\(arm.method.rawValue)/seed-\(seed)"
+        }
+    }
 
     public enum Seeds: Sendable, Codable, Equatable {
         /// Counted up from the run file's.
@@ -48,6 +67,27 @@ public struct StudyConfiguration: Sendable, Codable, Equatable {
         self.name = name
         self.runFile = runFile
         self.output = output ?? "studies/\(name)"
+    }
+
+    /// These methods over these seeds and nothing else: no controls, no curves; what `hindsight compare` runs.
+    public static func comparison(
+        of methods: [Method], seeds: [UInt64], run: RunConfiguration, runFile: String, overrides: [String]
+    ) -> StudyConfiguration {
+        var study = StudyConfiguration(name: run.name, runFile: runFile, output: run.output)
+        study.overrides = overrides
+        study.methods = methods
+        study.seeds = .list(seeds)
+        study.controls = []
+        study.curvePoints = 0
+        study.checkpoints = 2
+        study.runFolders = .method
+        study.takeWorkers(of: run)
+        return study
+    }
+
+    /// One worker a run, whatever the run file says, unless somebody asked for more with `--set`.
+    mutating func takeWorkers(of run: RunConfiguration) {
+        if overrides.contains(where: { $0.hasPrefix("training.workers=") }) { workers = run.training.workers }
     }
 
     /// How differences are judged: the same resamples for every run.

@@ -73,6 +73,7 @@ public enum StudyFile {
         let run = try RunFile.read(path: study.runFile, overrides: study.overrides).validated().configuration
         fields.set(&study.preset, "preset") { $0.choice(Preset.self) }
         study.preset?.apply(to: &study, task: run.task)
+        study.takeWorkers(of: run)
         readArms(fields, into: &study)
         readConduct(fields, into: &study)
         try document.finish()

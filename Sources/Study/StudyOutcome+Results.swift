@@ -25,7 +25,7 @@ extension StudyOutcome {
         let varying = Arm.varying(plan.arms)
         return plan.arms.flatMap { arm in
             plan.seeds.compactMap { seed in
-                let folder = "\(study.output)/runs/\(arm.slug)/seed-\(seed)"
+                let folder = study.folder(of: arm, seed: seed)
                 guard !runs.contains(where: { $0.arm == arm && $0.seed == seed }),
                     let failure = try? JSON.read(Failure.self, from: "\(folder)/\(Failure.name)")
                 else { return nil }

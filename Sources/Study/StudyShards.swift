@@ -16,6 +16,16 @@ struct StudyShards {
         _ study: StudyConfiguration, base: RunConfiguration, sizes: Set<DataSize>, note: (String) -> Void
     ) throws {
         var parts: [DataSize: Part] = [:]
+        if let prepared = study.prepared {
+            guard sizes == [.all] else {
+                throw StudyError(.configuration, prepared, "holds all of the training split, and the study wants parts of it")
+            }
+            // As the run file names its logs: so do the shards.
+            let run = try RunFile.read(path: study.runFile, overrides: study.overrides).validated()
+            let session = try RunSession(run, prepared: prepared)
+            self.parts = [.all: try Self.part(run.configuration, session.logs, session.encoder)]
+            return
+        }
         // The order decides nothing but what is said.
         for size in sizes.sorted(by: { $0.slug < $1.slug }) {
             var run = base
@@ -41,14 +51,20 @@ struct StudyShards {
                 note("warning: \(dataset.badRows.total) bad rows left out, kept in \(target)/bad-rows.jsonl")
             }
         }
+        return try part(run, shards, shards.encoder)
+    }
+
+    private static func part(
+        _ run: RunConfiguration, _ provider: any BatchProvider, _ encoder: FittedEncoder
+    ) throws -> Part {
         var probe = run
         probe.distillation = DistillationConfiguration()
-        let session = try RunSession(try probe.validated(), logs: shards, encoder: shards.encoder)
+        let session = try RunSession(try probe.validated(), logs: provider, encoder: encoder)
         return Part(
-            provider: shards, encoder: shards.encoder,
+            provider: provider, encoder: encoder,
             logs: OpenedLogs(
-                trainRows: try shards.rowCount(.train), samplesPerRequest: try session.samplesPerRequest(),
-                tableRows: shards.encoder.tableRows))
+                trainRows: try provider.rowCount(.train), samplesPerRequest: try session.samplesPerRequest(),
+                tableRows: encoder.tableRows))
     }
 }
 

@@ -47,6 +47,14 @@ struct StudyCommand: ParsableCommand {
 
     @OptionGroup var outputOptions: OutputOptions
 
+    func validate() throws {
+        guard preset == .cost else { return }
+        for (name, isGiven) in [("seeds", seeds != nil), ("parallel", parallel != nil), ("controls", controls != nil)]
+        where isGiven {
+            throw ValidationError("--\(name): the preset cost trains nothing; leave it out")
+        }
+    }
+
     func run() throws {
         try reportingFailures {
             let study = try load()
@@ -89,16 +97,20 @@ struct StudyCommand: ParsableCommand {
         if let preset { words += ["--preset", preset.rawValue] }
         words.append(file)
         if let seeds { words += ["--seeds", "\(seeds)"] }
+        if let parallel { words += ["--parallel", "\(parallel)"] }
         if let controls { words += ["--controls", controls] }
+        if let output { words += ["--output", output] }
         for change in overrides { words += ["--set", change] }
         return words.joined(separator: " ")
     }
 
     private func measureCost(_ study: StudyConfiguration) throws {
+        if plan { return print("\(study.name): no runs; times mappings and inner products on one core. Written to \(study.output)") }
         let cost = try MappingCost(study)
-        print(cost.text)
         try cost.write(into: study.output)
-        print("Written to \(study.output).")
+        if outputOptions.json { return printJSON(["event": "finished", "folder": study.output], adding: cost) }
+        print(cost.text)
+        print("Written to \(study.output): cost.md, cost.json.")
     }
 }
 

@@ -14,6 +14,7 @@ final class StudyConsole: Sendable {
     private struct State {
         var lastShown = DispatchTime(uptimeNanoseconds: 0)
         var isLineOpen = false
+        var warned: Set<String> = []
         /// Runs in flight and their running AUC.
         var running: [Int: String] = [:]
     }
@@ -42,7 +43,9 @@ final class StudyConsole: Sendable {
         switch news {
         case .kept: told(run, "finished before, kept")
         case .started(let resumed): if resumed { told(run, "going on from its checkpoint") }
-        case .warning(let text): warn("\(run.label): \(text)")
+        case .warning(let text):
+            // Other runs have the same to say.
+            if state.withLock({ $0.warned.insert(text).inserted }) { warn("\(run.label): \(text)") }
         case .failed(let text): warn("\(run.label): \(text)")
         case .finished(let student, let teacher):
             told(
@@ -98,15 +101,17 @@ final class StudyConsole: Sendable {
     }
 
     /// Judges, writes and prints what a study or a set of runs found.
-    func finish(_ outcome: StudyOutcome, folder: String, command: String) throws {
+    ///
+    /// - Parameter table: printed in place of the study's own tables and warnings.
+    func finish(_ outcome: StudyOutcome, folder: String, command: String, table: String? = nil) throws {
         let results = try outcome.results()
         let writer = ReportWriter(results, times: try outcome.times(), command: command)
         try writer.write(into: folder)
         if json { return printJSON(["event": "finished", "folder": folder], adding: results) }
         state.withLock { if $0.isLineOpen { line("", &$0) } }
-        print(writer.tables)
-        print("\n" + writer.verdicts)
-        if !writer.warnings.isEmpty { print("\nBefore you believe it:\n" + writer.warnings.joined(separator: "\n")) }
+        print(table ?? writer.tables)
+        if !writer.verdicts.isEmpty { print("\n" + writer.verdicts) }
+        if table == nil, !writer.warnings.isEmpty { print("\nBefore you believe it:\n" + writer.warnings.joined(separator: "\n")) }
         print("\nWritten to \(folder): report.html, results.json, results.csv, results.md, times.json.")
     }
 

@@ -169,7 +169,9 @@ struct WorkflowTests {
     func compare() throws {
         let arguments = "compare run.yaml --methods baseline,lupi,pfd --seeds 2"
         let first = try succeed(arguments)
-        for words in ["baseline", "lupi", "pfd", "test AUC over 2 seeds", "±"] {
+        for words in [
+            "Baseline", "LUPI", "against Baseline", "test AUC over 2 seeds", "±", "PFD > LUPI:", "report.html",
+        ] {
             #expect(first.out.contains(words), "'\(words)' is not in: \(first.out)")
         }
         for method in ["baseline", "lupi", "pfd"] {
@@ -180,6 +182,21 @@ struct WorkflowTests {
         #expect(again.err.contains("finished before, kept"))
         let all = try JSONDecoder().decode([RunSummary].self, from: Data(try files.text("runs/tiny/comparison.json").utf8))
         #expect(all.count == 6)
+        #expect(try files.text("runs/tiny/results.md").contains("2 seeds: 3, 4"))
+    }
+
+    @Test("compare sets every method against the first one named, and reads prepared shards")
+    func compareWithFirst() throws {
+        let arguments = "compare run.yaml --methods pfd,baseline --seeds 1"
+        let decoded = try succeed(arguments + " --output decoded").out
+        #expect(decoded.contains("against PFD") && decoded.contains("test AUC of one seed"), "\(decoded)")
+        _ = try succeed("prepare run.yaml --into shards")
+        _ = try succeed(arguments + " --output prepared --prepared shards")
+        #expect(!files.exists("prepared/shards"))
+        #expect(try files.text("prepared/results.csv") == files.text("decoded/results.csv"))
+        // A worker more changes how samples are divided, so an explicit wish for it is heard.
+        _ = try succeed(arguments + " --output workers --set training.workers=2")
+        #expect(try files.text("workers/times.json").contains("\"workers\" : 2"))
     }
 
     @Test(
