@@ -27,6 +27,9 @@ struct Catalogue: Sendable {
     let shopTrust: [Float]
     /// Hidden: age group a of 6 and gender g of 2 in category c at `12 c + 2 a + g`, standard normal.
     let demography: [Float]
+    /// Hidden: how long a category's items are looked at, standard normal.
+    private let categoryDeliberation: [Float]
+    private let deliberationWeight: Float
     let categoryTable: AliasTable
     /// By popularity, among all and within a category.
     private let itemTable: AliasTable
@@ -42,6 +45,8 @@ struct Catalogue: Sendable {
         demography = categoryStreams.indices.flatMap { c in (0..<12).map { _ in categoryStreams[c].normal() } }
         let categoryTaste = categoryStreams.indices.map { categoryStreams[$0].normals() }
         let categoryPrice = categoryStreams.indices.map { 3.5 + categoryStreams[$0].normal() }
+        deliberationWeight = Float(market.purchases.deliberation)
+        categoryDeliberation = categoryStreams.indices.map { categoryStreams[$0].normal() }
         shopTrust = (0..<market.shops).map {
             var stream = RandomStream(seed, .shop, UInt64($0))
             return stream.normal()
@@ -94,6 +99,12 @@ struct Catalogue: Sendable {
         }
         self.views = views
         self.sales = sales
+    }
+
+    /// d_i: what an item adds to the logarithm of dwell, whatever comes of it.
+    func deliberation(_ number: Int32) -> Float {
+        let item = items[Int(number)]
+        return deliberationWeight * (item.relativePrice + categoryDeliberation[Int(item.category)])
     }
 
     @inline(__always)

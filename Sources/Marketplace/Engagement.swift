@@ -9,20 +9,22 @@ struct Engagement: Sendable {
 
     /// - Parameters:
     ///   - propensity: the standardised purchase logit, mood included.
+    ///   - deliberation: how long items like this one are looked at anyway.
     ///   - dial: `signal` scales what the behaviour tells of the propensity, `leakage` what it tells of the outcome.
     init(
-        propensity: Float, bought: Bool, relativePrice: Float, dial: PrivilegedConfiguration, stream: inout RandomStream
+        propensity: Float, bought: Bool, deliberation: Float, dial: PrivilegedConfiguration, stream: inout RandomStream
     ) {
         let told = 3 * Float(dial.signal) * propensity + 8 * Float(dial.leakage) * (bought ? 0.5 : -0.5)
-        dwellSeconds = Self.dwellSeconds(engagement: told, relativePrice: relativePrice, noise: stream.normal())
-        readComments = stream.uniform() < sigmoid(told - 0.5)
-        askedSeller = stream.uniform() < sigmoid(told - 2 + 0.5 * relativePrice)
+        dwellSeconds = Self.dwellSeconds(engagement: told, deliberation: deliberation, noise: stream.normal())
+        readComments = stream.uniform() < sigmoid(told - 0.5 + deliberation)
+        askedSeller = stream.uniform() < sigmoid(told - 2 + deliberation)
         addedToCart = stream.uniform() < sigmoid(told - 1.5)
     }
 
-    /// Expensive items take longer to decide on, whatever comes of it (section 4 of the paper).
-    static func dwellSeconds(engagement: Float, relativePrice: Float, noise: Float) -> Int32 {
-        let logarithm = 3.2 + 0.5 * engagement + 0.6 * relativePrice + 0.5 * noise
+    /// Expensive items, and those of some categories, take longer to decide on whatever comes of it (section 4 of the
+    /// paper): dwell misleads one who does not see the item.
+    static func dwellSeconds(engagement: Float, deliberation: Float, noise: Float) -> Int32 {
+        let logarithm = 3.2 + 0.5 * engagement + deliberation + 0.5 * noise
         return max(1, Int32(min(36_000, exp(logarithm))))
     }
 }

@@ -69,7 +69,7 @@ extension MarketConfiguration {
     }
 
     private static func read(_ purchases: inout PurchaseConfiguration, _ field: Field?) {
-        guard let fields = field?.mapping(["bias", "quality", "trust", "intent", "price", "taste", "mood"])
+        guard let fields = field?.mapping(["bias", "quality", "trust", "intent", "price", "taste", "mood", "deliberation"])
         else { return }
         fields.set(&purchases.bias, "bias") { $0.double }
         fields.set(&purchases.quality, "quality") { $0.double }
@@ -78,6 +78,7 @@ extension MarketConfiguration {
         fields.set(&purchases.price, "price") { $0.double }
         fields.set(&purchases.taste, "taste") { $0.double }
         fields.set(&purchases.mood, "mood") { $0.double }
+        fields.set(&purchases.deliberation, "deliberation") { $0.double }
     }
 
     /// The market as a file that reads back as the same market, every key written out.
@@ -117,6 +118,7 @@ extension MarketConfiguration {
           price: \(purchases.price)
           taste: \(purchases.taste)
           mood: \(purchases.mood)
+          deliberation: \(purchases.deliberation)
         privileged:
           informativeness: \(privileged.informativeness)
 

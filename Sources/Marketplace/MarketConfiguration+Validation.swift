@@ -47,6 +47,7 @@ extension MarketConfiguration {
             ("purchases.bias", purchases.bias), ("purchases.quality", purchases.quality),
             ("purchases.trust", purchases.trust), ("purchases.intent", purchases.intent),
             ("purchases.price", purchases.price), ("purchases.taste", purchases.taste), ("purchases.mood", purchases.mood),
+            ("purchases.deliberation", purchases.deliberation),
         ] { number(key, value, -20...20) }
         number("clicks.position_bias", clicks.positionBias, 0...10)
         number("privileged.informativeness", privileged.informativeness, 0...1)

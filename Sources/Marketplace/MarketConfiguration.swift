@@ -71,7 +71,7 @@ public struct ClickConfiguration: Sendable, Codable, Equatable {
 
 /// Weights of the purchase logit of a clicked item.
 public struct PurchaseConfiguration: Sendable, Codable, Equatable {
-    public var bias = -2.9
+    public var bias = -3.7
     /// How well the item keeps what its picture promises.
     public var quality = 0.7
     /// Trust in the shop.
@@ -84,6 +84,9 @@ public struct PurchaseConfiguration: Sendable, Codable, Equatable {
     public var taste = 0.4
     /// Deviation of the mood of a page view, which no feature shows.
     public var mood = 0.5
+    /// How much longer expensive items, and those of some categories, are looked at whatever comes of it: what
+    /// misleads a teacher that sees the behaviour and not the item.
+    public var deliberation = 1.0
 
     public init() {}
 }

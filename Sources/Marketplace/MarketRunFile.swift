@@ -19,7 +19,7 @@ enum MarketRunFile: String, CaseIterable {
               validation_split: {fraction: 0.1}     # the end of train
 
             columns:
-              label: \(self == .ctr ? "click" : "purchase")
+            \(labels)
               request: request_id
               group: user_id
               timestamp: timestamp
@@ -63,18 +63,19 @@ enum MarketRunFile: String, CaseIterable {
               attention: {heads: 2, head_dimension: 16, feed_forward_multiple: 1}
               mapping: [128, 64, 32]
               mlp: [128, 64, 32]
-              deep_teacher: [512, 256, 128, 64, 32, 32, 16]
+              deep_teacher: [256, 128, 64, 32]
 
             distillation:
               method: \(self == .ctr ? "pfd+md" : "pfd")
               manner: ind_sync
-              swapping_step: {fraction: 0.3}
+              lambda: 0.9
+              swapping_step: {fraction: 0.1}
 
             training:
               batch_size: 512
               workers: 1
               mode: synchronous
-              optimiser: {learning_rate: 0.02, warmup: {fraction: 0.1}}
+              optimiser: {learning_rate: 0.05, warmup: {fraction: 0.1}}
 
             """
     }
@@ -83,6 +84,21 @@ enum MarketRunFile: String, CaseIterable {
         switch self {
         case .ctr: "CTR at coarse-grained ranking in a simulated marketplace: a row an impression."
         case .cvr: "CVR at fine-grained ranking in a simulated marketplace: a row a click."
+        }
+    }
+
+    private var labels: String {
+        switch self {
+        case .ctr: "  label: click"
+        case .cvr:
+            """
+              labels:
+                - {name: purchase}
+                # MTL only: it predicts what the user did on the page. Dwell is left out: its squares outweigh all else.
+                - {name: comments_read, column: read_comments, weight: 0.2}
+                - {name: seller_asked, column: asked_seller, weight: 0.2}
+                - {name: cart_used, column: added_to_cart, weight: 0.2}
+            """
         }
     }
 

@@ -48,7 +48,7 @@ extension Market {
         func engagement(_ dial: PrivilegedConfiguration, _ stream: inout RandomStream) -> Engagement {
             Engagement(
                 propensity: (withMood - Float(configuration.purchases.bias)) / 1.5, bought: bought,
-                relativePrice: catalogue.items[Int(item)].relativePrice, dial: dial, stream: &stream)
+                deliberation: catalogue.deliberation(item), dial: dial, stream: &stream)
         }
         return Outcome.Purchase(
             probability: probability, relevance: purchaseProbability(logit: logit), bought: bought,

@@ -176,7 +176,8 @@ struct Shopper: Sendable {
                     found = market.catalogue.popular(in: intent.category, &stream)
                 }
             }
-            let dwell = Engagement.dwellSeconds(engagement: 0.5, relativePrice: 0, noise: stream.normal())
+            let dwell = Engagement.dwellSeconds(
+                engagement: 0.5, deliberation: market.catalogue.deliberation(found), noise: stream.normal())
             remember(found, at: nextIntent - Int32(90 * (clicks - click)), dwell: dwell, market)
         }
     }

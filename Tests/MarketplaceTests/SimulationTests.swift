@@ -111,6 +111,19 @@ struct SimulationTests {
         #expect(counts[0] < 0.53 && counts[0] + 0.03 < counts[1] && counts[1] + 0.03 < counts[2], "\(counts)")
     }
 
+    @Test("Deliberation makes behaviour tell less of the outcome, and decides none")
+    func deliberation() throws {
+        let plain = try WrittenMarket(SmallMarket.changed { $0.purchases.deliberation = 0 }, threads: 2)
+        let misleading = try WrittenMarket(SmallMarket.changed { $0.purchases.deliberation = 3 }, threads: 2)
+        #expect(try plain.columns("ctr", ["click"]) == misleading.columns("ctr", ["click"]))
+        #expect(try plain.columns("cvr", ["purchase"]) == misleading.columns("cvr", ["purchase"]))
+        for behaviour in ["dwell_seconds", "asked_seller"] {
+            let clear = try auc(plain.columns("cvr", [behaviour, "purchase"]))
+            let blurred = try auc(misleading.columns("cvr", [behaviour, "purchase"]))
+            #expect(blurred + 0.03 < clear, "\(behaviour): \(blurred), \(clear)")
+        }
+    }
+
     private func auc(_ columns: [[Float]]) throws -> Double {
         var metric = AUC()
         metric.add(try ScoredSamples(predictions: columns[0], labels: columns[1]))
