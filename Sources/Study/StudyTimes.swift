@@ -57,7 +57,7 @@ extension StudyOutcome {
 private func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(1, values.count)) }
 
 /// The most memory this process has had; 0 where the system does not tell.
-func peakResidentBytes() -> Int {
+public func peakResidentBytes() -> Int {
     guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
         let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
         let kibibytes = line.split(separator: " ").compactMap({ Int($0) }).first

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Marketplace
 import Schema
+import Study
 import Synchronization
 
 struct Simulate: ParsableCommand {
@@ -68,7 +69,8 @@ struct Simulate: ParsableCommand {
                 of \(market.configuration.userCount) users over \(market.configuration.days) days.
                 Expected by the true probabilities: \(String(format: "%.1f", totals.expectedClicks)) clicks, \
                 \(String(format: "%.1f", totals.expectedPurchases)) purchases.
-                \(String(format: "%.1f", seconds)) s, \(Int(Double(totals.impressions) / seconds)) impressions/s. \
+                \(String(format: "%.1f", seconds)) s, \(Int(Double(totals.impressions) / seconds)) impressions/s, \
+                at most \((peakResidentBytes() + 500_000) / 1_000_000) MB of memory. \
                 Written to \(out): ctr.yaml, cvr.yaml, items.parquet, truth/.
                 """)
         }
