@@ -2,7 +2,7 @@
 """Both faces of privileged features distillation: the student's gain against how much the privileged features know.
 
     Scripts/market-sweep.py --task cvr --impressions 4000000 --seeds 3 --out sweep
-    Scripts/market-sweep.py --task ctr --impressions 1000000 --points 0,0.5,1 --set sequence.length=20
+    Scripts/market-sweep.py --task ctr --impressions 1000000 --points 0,0.5,1 --market history=20
 
 For each point x of the dial `privileged.informativeness` it simulates the market, trains the baseline and the method
 over several seeds, and prints a Markdown table: the teacher's AUC, the student's, and the paired difference from the
@@ -32,6 +32,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", type=Path, required=True, help="folder of markets and runs")
     parser.add_argument("--set", action="append", default=[], help="a key of the run file, as for hindsight train")
+    parser.add_argument("--market", action="append", default=[], help="a key of the market file, as for hindsight simulate")
     parser.add_argument("--hindsight", default=str(ROOT / ".build" / "release" / "hindsight"))
     options = parser.parse_args()
     if not 1 <= options.seeds < len(T):
@@ -71,21 +72,25 @@ def auc(options, x, method, seed):
         if not (market / "market.yaml").exists():
             subprocess.run(["rm", "-rf", str(market)], check=True)
             call(options, "simulate", "--impressions", str(options.impressions), "--out", str(market),
-                 "--set", f"privileged.informativeness={x:g}")
+                 *words(options.market + [f"privileged.informativeness={x:g}"]))
         overrides = [f"distillation.method={method}"] + options.set
         call(options, "train", str(market / f"{options.task}.yaml"), "--quiet", "--seed", str(seed), "--output", str(run),
-             *[word for key in overrides for word in ("--set", key)])
+             *words(overrides))
     test = json.loads((run / "metrics.json").read_text())["test"]
     return auc_of(test["student"]), auc_of(test.get("teacher"))
+
+
+def words(changes):
+    return [word for change in changes for word in ("--set", change)]
 
 
 def auc_of(report):
     return None if report is None else report["metrics"]["auc"]["value"]
 
 
-def call(options, *words):
-    print("hindsight", *words, file=sys.stderr, flush=True)
-    subprocess.run([options.hindsight, *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def call(options, *arguments):
+    print("hindsight", *arguments, file=sys.stderr, flush=True)
+    subprocess.run([options.hindsight, *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":
