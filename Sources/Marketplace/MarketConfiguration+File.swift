@@ -69,8 +69,8 @@ extension MarketConfiguration {
     }
 
     private static func read(_ purchases: inout PurchaseConfiguration, _ field: Field?) {
-        guard let fields = field?.mapping(["bias", "quality", "trust", "intent", "price", "taste", "mood", "deliberation"])
-        else { return }
+        let keys = ["bias", "quality", "trust", "intent", "price", "taste", "mood", "deliberation"]
+        guard let fields = field?.mapping(keys) else { return }
         fields.set(&purchases.bias, "bias") { $0.double }
         fields.set(&purchases.quality, "quality") { $0.double }
         fields.set(&purchases.trust, "trust") { $0.double }
