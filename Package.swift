@@ -46,14 +46,15 @@ let package = Package(
             name: "Training",
             dependencies: ["Distillation", "Parameters", "Evaluation", "TensorFiles"]),
         // The serving side of the wall.
-        .target(name: "ModelPackage", dependencies: ["Kernels", "Layers", "TensorFiles", "Schema", "Logs"]),
+        .target(
+            name: "ModelPackage", dependencies: ["Kernels", "Layers", "Evaluation", "TensorFiles", "Schema", "Logs"]),
         .target(
             name: "Serving",
             dependencies: ["ModelPackage", "Retrieval", "Kernels", "TensorFiles", "Schema", "Logs"]),
         .target(
             name: "Server",
             dependencies: [
-                "Serving", "ModelPackage", "Schema", "Logs",
+                "Serving", "ModelPackage", "Evaluation", "Schema", "Logs",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -99,7 +100,7 @@ let package = Package(
         .testTarget(name: "ModelPackageTests", dependencies: ["ModelPackage", "Training", "hindsight"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "Training", "hindsight"]),
         .testTarget(
-            name: "ServerTests", dependencies: ["Server", "Training", "hindsight"],
+            name: "ServerTests", dependencies: ["Server", "Evaluation", "Training", "hindsight"],
             exclude: ["triton_judge.py", "openapi_judge.py"]),
         .testTarget(name: "MarketplaceTests", dependencies: ["Marketplace", "Training", "hindsight"]),
         .testTarget(name: "StudyTests", dependencies: ["Study", "Training", "hindsight"]),

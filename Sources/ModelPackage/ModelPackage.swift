@@ -44,6 +44,10 @@ public final class ModelPackage: Sendable {
         manifest = try Self.decode(PackageManifest.self, manifestData, manifestPath)
         try Self.checkVersion(manifest, manifestPath)
 
+        if let problem = manifest.scores?.problem {
+            throw PackageError(.malformed, path: manifestPath, expected: "a distribution of scores", found: problem)
+        }
+
         let schemaPath = "\(path)/\(Self.schemaFile)"
         schema = try Self.decode(ServingSchema.self, try Self.verified(Self.schemaFile, in: path, manifest), schemaPath)
         if let problem = schema.problem() {

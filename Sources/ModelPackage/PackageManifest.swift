@@ -1,3 +1,4 @@
+import Evaluation
 import Foundation
 import Schema
 
@@ -14,6 +15,8 @@ public struct PackageManifest: Sendable, Codable, Equatable {
     public var student: StudentDescription
     public var signature: Signature
     public var files: [String: FileRecord]
+    /// How the student's scores were distributed when it was trained; nil where nobody measured it.
+    public var scores: ScoreDistribution?
 
     public struct FileRecord: Sendable, Codable, Equatable {
         public var bytes: Int
@@ -44,8 +47,11 @@ public struct PackageManifest: Sendable, Codable, Equatable {
         public var outputs: [Output]
     }
 
-    public init(student: StudentDescription, schema: ServingSchema, files: [String: FileRecord]) throws {
+    public init(
+        student: StudentDescription, schema: ServingSchema, files: [String: FileRecord], scores: ScoreDistribution? = nil
+    ) throws {
         self.student = student
+        self.scores = scores
         self.files = files
         signature = Signature(student, schema)
         version = try contentVersion()

@@ -1,3 +1,4 @@
+import Evaluation
 import Foundation
 import Logs
 import TensorFiles
@@ -11,6 +12,7 @@ public enum PackageWriter {
     /// read back through `ModelPackage`, and the folder is renamed.
     /// - Parameters:
     ///   - encoder: may know more tables than the student reads; the others are left out.
+    ///   - scores: how the student's scores were distributed when it was trained.
     ///   - tensor: the bytes of a tensor of the student: `dense/<name of the layout>` or `tables/<name>`. They are
     ///     copied before the next is asked for.
     ///   - finishing: adds files to the folder before it appears.
@@ -18,7 +20,7 @@ public enum PackageWriter {
     @discardableResult
     public static func write(
         to path: String, schema: ServingSchema, encoder: FittedEncoder, student: StudentDescription,
-        finishing: (_ folder: String) throws -> Void = { _ in },
+        scores: ScoreDistribution? = nil, finishing: (_ folder: String) throws -> Void = { _ in },
         tensor: (_ name: String) throws -> UnsafeRawBufferPointer
     ) throws -> String {
         guard !FileManager.default.fileExists(atPath: path) else {
@@ -47,7 +49,7 @@ public enum PackageWriter {
             let data = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)"), options: .alwaysMapped)
             files[name] = .init(bytes: data.count, sha256: SHA256.digest(of: data))
         }
-        let manifest = try PackageManifest(student: student, schema: schema, files: files)
+        let manifest = try PackageManifest(student: student, schema: schema, files: files, scores: scores)
         try atomicWrite(try canonicalJSON(manifest), to: "\(folder)/\(ModelPackage.manifestFile)")
         _ = try ModelPackage(path: folder)
         try finishing(folder)

@@ -104,11 +104,20 @@ extension API {
     func statusJSON() -> [UInt8] {
         let now = snapshot()
         let recent = metrics.recent.summary()
-        let drift = metrics.drift.report
         var writer = JSONWriter(capacity: 1_024)
         func optional(_ writer: inout JSONWriter, _ key: StaticString, _ value: Double?) {
             writer.key(key)
             writer.value(value ?? .nan)
+        }
+        func drift(_ writer: inout JSONWriter, _ report: ScoreDrift.Report) {
+            writer.object { writer in
+                writer.field("count", report.scores)
+                optional(&writer, "mean", report.mean)
+                optional(&writer, "drift_psi", report.packageIndex)
+                writer.key("reference")
+                if let source = report.packageSource { writer.value(source) } else { writer.null() }
+                optional(&writer, "drift_psi_first", report.firstIndex)
+            }
         }
         writer.object { writer in
             writer.field("model", now.modelName)
@@ -137,9 +146,10 @@ extension API {
             }
             writer.key("score")
             writer.object { writer in
-                optional(&writer, "mean", drift.mean)
-                optional(&writer, "drift_psi", drift.stabilityIndex)
-                writer.field("count", drift.scores)
+                writer.key("rank")
+                drift(&writer, metrics.rankDrift.report)
+                writer.key("score")
+                drift(&writer, metrics.scoreDrift.report)
             }
             writer.key("features")
             writer.array { writer in
@@ -154,50 +164,5 @@ extension API {
             }
         }
         return writer.bytes
-    }
-}
-
-/// The bodies of `/v1/items/upsert` and `/v1/items/remove`.
-enum ItemBody {
-    static func upsert(_ buffer: ByteBuffer, _ limits: RequestLimits) throws(APIError) -> [ItemUpsert] {
-        try BodyReader.read(buffer) { reader throws(APIError) in
-            var items: [ItemUpsert]?
-            try reader.object(of: ["items"]) { reader, _ throws(APIError) in
-                items = try reader.array("a list of items", limit: limits.candidates) { reader throws(APIError) in
-                    try item(&reader)
-                }
-            }
-            guard let items else { throw APIError(.badRequest, "missing: a list of items", at: "items") }
-            return items
-        }
-    }
-
-    private static func item(_ reader: inout BodyReader) throws(APIError) -> ItemUpsert {
-        var id: String?
-        var features: FeatureValues?
-        var price: Double?
-        var category: String?
-        try reader.object(of: ["id", "features", "price", "category"]) { reader, key throws(APIError) in
-            switch key {
-            case "id": id = try reader.id()
-            case "features": features = try reader.features()
-            case "price": price = try reader.number()
-            default: category = try reader.id()
-            }
-        }
-        guard let id else { throw APIError(.badRequest, "missing", at: "id") }
-        guard let features else { throw APIError(.badRequest, "missing: the item's features, as an object", at: "features") }
-        return ItemUpsert(id: id, features: features, price: price, category: category)
-    }
-
-    static func remove(_ buffer: ByteBuffer, _ limits: RequestLimits) throws(APIError) -> [String] {
-        try BodyReader.read(buffer) { reader throws(APIError) in
-            var ids: [String]?
-            try reader.object(of: ["ids"]) { reader, _ throws(APIError) in
-                ids = try reader.array("a list of ids", limit: limits.candidates) { reader throws(APIError) in try reader.id() }
-            }
-            guard let ids else { throw APIError(.badRequest, "missing: a list of ids", at: "ids") }
-            return ids
-        }
     }
 }

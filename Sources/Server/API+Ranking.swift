@@ -1,5 +1,6 @@
 import Foundation
 import Hummingbird
+import ModelPackage
 import NIOCore
 import Serving
 
@@ -14,13 +15,14 @@ extension API {
             // Stages are timed for the metrics in any case.
             let wantsStages = rank.wantsStages
             rank.wantsStages = true
+            let model = service.current
             let ranked: RankAnswer
             do throws(ServingError) {
-                ranked = try service.rank(rank)
+                ranked = try model.rank(rank)
             } catch {
                 throw APIError(error, in: .rank)
             }
-            record(ranked, rank)
+            record(ranked, rank, model)
             clock.restart()
             var answer = Answer(RankingAnswer.json(ranked, requestID: id, wantsStages: wantsStages))
             answer.version = ranked.version
@@ -29,23 +31,25 @@ extension API {
         }
     }
 
-    private func record(_ answer: RankAnswer, _ request: RankRequest) {
+    private func record(_ answer: RankAnswer, _ request: RankRequest, _ model: RankingModel) {
         for stage in answer.stages { metrics.stageTime.observe(stage.seconds, stage.name) }
         metrics.rankedItems.add(answer.items.count)
         metrics.entities.add(1)
         if case .ids(let ids) = request.candidates { metrics.candidateIDs.add(ids.count) }
         if answer.unknownCandidates > 0 { metrics.unknownCandidates.add(answer.unknownCandidates) }
         record(answer.unknownValues)
-        record(answer.items.lazy.compactMap(\.ctr), version: answer.version)
+        record(
+            answer.items.lazy.compactMap(\.ctr), metrics.rankDrift, version: model.version,
+            by: model.parts[.ctr] ?? model.package)
     }
 
     private func record(_ unknown: [String: Int]) {
         for (feature, count) in unknown { metrics.unknownValues.add(count, [feature]) }
     }
 
-    private func record(_ scores: some Sequence<Float>, version: String) {
+    private func record(_ scores: some Sequence<Float>, _ drift: ScoreDrift, version: String, by package: ModelPackage) {
         metrics.scores.observe(all: scores.map { Double($0) })
-        metrics.drift.observe(scores, version: version)
+        drift.observe(scores, version: version, expected: package.manifest.scores)
     }
 
     // MARK: /v1/score
@@ -76,7 +80,7 @@ extension API {
         metrics.scoredCandidates.add(scored.scores.reduce(0) { $0 + $1.count })
         metrics.entities.add(requests.count)
         record(scored.unknownValues)
-        if head == .model { record(scored.scores.joined(), version: scored.version) }
+        if head == .model { record(scored.scores.joined(), metrics.scoreDrift, version: model.version, by: model.package) }
         return scored
     }
 
@@ -135,70 +139,5 @@ private struct StageTimes {
         let now = ContinuousClock.now
         metrics.stageTime.observe((now - last).seconds, stage)
         last = now
-    }
-}
-
-/// Answers of `/v1/rank` and `/v1/score` as JSON.
-enum RankingAnswer {
-    static func json(_ answer: RankAnswer, requestID: String, wantsStages: Bool) -> [UInt8] {
-        var writer = JSONWriter(capacity: 512 + answer.items.count * 112)
-        writer.object { writer in
-            writer.field("request_id", requestID)
-            writer.field("version", answer.version)
-            writer.key("items")
-            writer.array { writer in for item in answer.items { write(item, &writer) } }
-            writer.field("unknown_candidates", answer.unknownCandidates)
-            write(unknown: answer.unknownValues, &writer)
-            if wantsStages {
-                writer.key("stages")
-                writer.array { writer in
-                    for stage in answer.stages {
-                        writer.object { writer in
-                            writer.field("name", stage.name)
-                            writer.field("inputs", stage.inputs)
-                            writer.field("outputs", stage.outputs)
-                            writer.field("seconds", stage.seconds)
-                        }
-                    }
-                }
-            }
-        }
-        return writer.bytes
-    }
-
-    private static func write(_ item: RankedItem, _ writer: inout JSONWriter) {
-        writer.object { writer in
-            writer.field("id", item.id)
-            writer.field("score", item.score)
-            writer.field("coarse", item.coarse)
-            if let ctr = item.ctr { writer.field("ctr", ctr) }
-            if let cvr = item.cvr { writer.field("cvr", cvr) }
-            if let price = item.price { writer.field("price", price) }
-        }
-    }
-
-    static func json(_ answer: ScoreAnswer) -> [UInt8] {
-        var writer = JSONWriter(capacity: 256 + answer.scores.reduce(0) { $0 + $1.count * 12 })
-        writer.object { writer in
-            writer.field("version", answer.version)
-            writer.key("scores")
-            writer.array { writer in
-                for scores in answer.scores {
-                    writer.array { writer in for score in scores { writer.value(score) } }
-                }
-            }
-            write(unknown: answer.unknownValues, &writer)
-        }
-        return writer.bytes
-    }
-
-    private static func write(unknown: [String: Int], _ writer: inout JSONWriter) {
-        writer.key("unknown_values")
-        writer.object { writer in
-            for (feature, count) in unknown.sorted(by: { $0.key < $1.key }) {
-                writer.key(named: feature)
-                writer.value(count)
-            }
-        }
     }
 }

@@ -193,9 +193,11 @@ enum Page {
           put("items", now.items.toLocaleString("en"));
           put("loaded", span(now.loaded_seconds_ago) + " ago");
           put("uptime", span(now.uptime_seconds));
-          put("mean", now.score.mean == null ? "–" : now.score.mean.toFixed(4));
-          put("drift", now.score.drift_psi == null ? "not enough scores yet"
-            : "PSI " + now.score.drift_psi.toFixed(3) + (now.score.drift_psi > .25 ? ", changed" : now.score.drift_psi > .1 ? ", moving" : ", steady"));
+          const score = now.score.rank.count >= now.score.score.count ? now.score.rank : now.score.score;
+          put("mean", score.mean == null ? "–" : score.mean.toFixed(4));
+          const [psi, than] = score.reference ? [score.drift_psi, score.reference] : [score.drift_psi_first, "first scores"];
+          put("drift", psi == null ? "not enough scores yet"
+            : "PSI " + psi.toFixed(3) + (psi > .25 ? ", changed" : psi > .1 ? ", moving" : ", steady") + " (against " + than + ")");
           const recent = now.last_minute;
           put("p50", figure(recent.p50_ms)); put("p99", figure(recent.p99_ms));
           put("rate", figure(recent.per_second)); put("busy", now.running + "/" + now.workers);

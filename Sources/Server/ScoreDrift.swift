@@ -1,51 +1,74 @@
-import Foundation
+import Evaluation
 import Synchronization
 
-/// Whether scores are still distributed as they were when a version began to serve.
+/// Whether scores are still distributed as they were: as when the model was trained, which its package tells, and as
+/// when this version began to serve.
 ///
-/// The first `window` scores of a version are its reference and are cut into ten parts of equal size. Every further
-/// `window` scores are counted in these parts and compared with it by the population stability index,
+/// Every `window` scores are counted in the parts of both distributions and compared by the population stability index
+/// (`ScoreDistribution.stabilityIndex`). Below 0.1 nothing has changed, above 0.25 something has: features that arrive
+/// empty, another audience, another time of year. It does not say that scores are right.
 ///
-///     PSI = sum over parts of (now - then) ln(now / then),
-///
-/// shares clamped to 1e-4. Below 0.1 nothing has changed, above 0.25 something has: features that arrive empty, another
-/// audience, another time of year. It does not say that scores are right.
+/// What is shown in a ranking is the best of many, and what clients send to be scored is their choice; each has a
+/// `ScoreDrift` of its own.
 final class ScoreDrift: Sendable {
     struct Report: Sendable, Equatable {
-        /// nil until a reference and one window after it are full.
-        var stabilityIndex: Double?
+        /// Against the package's distribution; nil until a window is full, and for packages that bring none.
+        var packageIndex: Double?
+        /// What the package's distribution is of, such as `validation`.
+        var packageSource: String?
+        /// Against the first window of this version; nil until it and one window after it are full.
+        var firstIndex: Double?
         /// The mean of the newest full window, or of what there is.
         var mean: Double?
         var scores: Int
     }
 
+    /// A distribution, and how many scores of the window fell into each of its parts.
+    private struct Comparison {
+        let expected: ScoreDistribution
+        private var counts: [Int]
+        private(set) var index: Double?
+
+        init(_ expected: ScoreDistribution) {
+            self.expected = expected
+            counts = Array(repeating: 0, count: expected.shares.count)
+        }
+
+        mutating func add(_ score: Float) { counts[expected.part(of: score)] += 1 }
+
+        mutating func endWindow() {
+            index = expected.stabilityIndex(counts)
+            counts = Array(repeating: 0, count: counts.count)
+        }
+    }
+
     private struct State {
         var version = ""
-        var reference: [Float] = []
-        var cuts: [Float] = []
-        var expected: [Double] = []
-        var counts: [Int] = []
+        var package: Comparison?
+        var first: Comparison?
+        /// The first window, until it is full.
+        var beginning: [Float] = []
         var total = 0
         var inWindow = 0
         var sum = 0.0
         var mean: Double?
-        var stabilityIndex: Double?
     }
 
-    static let parts = 10
     private let window: Int
     private let state = Mutex(State())
 
     init(window: Int = 10_000) {
-        precondition(window >= Self.parts, "ScoreDrift: a window of \(window)")
+        precondition(window >= ScoreDistribution.parts, "ScoreDrift: a window of \(window)")
         self.window = window
     }
 
-    func observe(_ scores: some Sequence<Float>, version: String) {
+    /// - Parameter expected: what the version's package says of its scores.
+    func observe(_ scores: some Sequence<Float>, version: String, expected: ScoreDistribution?) {
         state.withLock { state in
             if state.version != version {
                 state = State()
                 state.version = version
+                state.package = expected.map { Comparison($0) }
             }
             for score in scores where score.isFinite { add(score, &state) }
         }
@@ -55,47 +78,26 @@ final class ScoreDrift: Sendable {
         state.total += 1
         state.inWindow += 1
         state.sum += Double(score)
-        if state.cuts.isEmpty {
-            state.reference.append(score)
-        } else {
-            state.counts[Self.part(score, state.cuts)] += 1
-        }
+        state.package?.add(score)
+        if state.first == nil { state.beginning.append(score) } else { state.first?.add(score) }
         guard state.inWindow == window else { return }
         state.mean = state.sum / Double(window)
-        if state.cuts.isEmpty {
-            Self.fit(&state)
+        state.package?.endWindow()
+        if state.first == nil {
+            state.first = ScoreDistribution(of: state.beginning, source: "first").map { Comparison($0) }
+            state.beginning = []
         } else {
-            state.stabilityIndex = Self.stabilityIndex(state.expected, state.counts, window)
-            state.counts = Array(repeating: 0, count: Self.parts)
+            state.first?.endWindow()
         }
         state.inWindow = 0
         state.sum = 0
     }
 
-    /// Equal scores may make parts unequal, so their shares are counted as well.
-    private static func fit(_ state: inout State) {
-        let sorted = state.reference.sorted()
-        state.cuts = (1..<parts).map { sorted[$0 * sorted.count / parts] }
-        var counts = Array(repeating: 0, count: parts)
-        for score in sorted { counts[part(score, state.cuts)] += 1 }
-        state.expected = counts.map { Double($0) / Double(sorted.count) }
-        state.counts = Array(repeating: 0, count: parts)
-        state.reference = []
-    }
-
-    private static func part(_ score: Float, _ cuts: [Float]) -> Int { cuts.firstIndex { score < $0 } ?? cuts.count }
-
-    static func stabilityIndex(_ expected: [Double], _ counts: [Int], _ total: Int) -> Double {
-        zip(expected, counts).reduce(0) { sum, pair in
-            let then = max(pair.0, 1e-4), now = max(Double(pair.1) / Double(total), 1e-4)
-            return sum + (now - then) * log(now / then)
-        }
-    }
-
     var report: Report {
         state.withLock { state in
             Report(
-                stabilityIndex: state.stabilityIndex,
+                packageIndex: state.package?.index, packageSource: state.package?.expected.source,
+                firstIndex: state.first?.index,
                 mean: state.mean ?? (state.inWindow > 0 ? state.sum / Double(state.inWindow) : nil), scores: state.total)
         }
     }

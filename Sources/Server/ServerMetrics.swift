@@ -32,7 +32,9 @@ final class ServerMetrics: Sendable {
     let scores = HistogramFamily(
         "hindsight_score", "Probabilities in answers, the items' of a ranking and the candidates' of a score.",
         bounds: (1..<20).map { Double($0) / 20 } + [1])
-    let drift = ScoreDrift()
+    /// Of items in rankings, and of candidates that clients had scored.
+    let rankDrift = ScoreDrift()
+    let scoreDrift = ScoreDrift()
     let recent = RecentLatency()
     let started = Date()
 
@@ -61,12 +63,7 @@ final class ServerMetrics: Sendable {
             family.write(to: &text)
         }
         scores.write(to: &text)
-        let drift = drift.report
-        text.gauge(
-            "hindsight_score_drift_psi",
-            "Population stability index of scores against this version's first ones; NaN until both windows are full.",
-            drift.stabilityIndex ?? .nan)
-        text.gauge("hindsight_score_mean", "Mean of the newest scores of this version.", drift.mean ?? .nan)
+        writeDrift(to: &text)
         text.gauge("hindsight_requests_waiting", "Requests in the queue.", Double(now.waiting))
         text.gauge("hindsight_requests_running", "Requests being decoded or scored.", Double(now.running))
         text.gauge("hindsight_queue_limit", "Requests that may wait.", Double(now.queueLimit))
@@ -85,6 +82,24 @@ final class ServerMetrics: Sendable {
             text.gauge("process_resident_memory_bytes", "Resident memory.", resident)
         }
         return text.text
+    }
+
+    /// A package that brings no distribution has no sample of `reference="package"`.
+    private func writeDrift(to text: inout PrometheusText) {
+        let reports = [("rank", rankDrift.report), ("score", scoreDrift.report)]
+        text.begin(
+            "hindsight_score_drift_psi",
+            "Population stability index of scores against the package's and this version's first ones; NaN until a window is full.",
+            "gauge")
+        for (source, report) in reports {
+            if report.packageSource != nil {
+                text.sample(
+                    "hindsight_score_drift_psi", [("source", source), ("reference", "package")], report.packageIndex ?? .nan)
+            }
+            text.sample("hindsight_score_drift_psi", [("source", source), ("reference", "first")], report.firstIndex ?? .nan)
+        }
+        text.begin("hindsight_score_mean", "Mean of the newest scores of this version.", "gauge")
+        for (source, report) in reports { text.sample("hindsight_score_mean", [("source", source)], report.mean ?? .nan) }
     }
 
     private static var residentBytes: Double? {

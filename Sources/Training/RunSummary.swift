@@ -1,3 +1,4 @@
+import Evaluation
 import Schema
 
 /// What a finished run leaves in `metrics.json`.
@@ -14,6 +15,9 @@ public struct RunSummary: Sendable, Codable, Equatable {
     public var samplesPerSecond: Double
     public var validation: SplitReport?
     public var test: SplitReport?
+    /// The student's scores of the validation split, or of the test split where there is none; what a server holds its
+    /// own against. nil with neither, and in summaries of before there was such a thing.
+    public var scores: ScoreDistribution?
 }
 
 /// How `Trainer.train` came back.

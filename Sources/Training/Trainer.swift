@@ -183,12 +183,8 @@ public final class Trainer {
 
     private func evaluateValidation() throws {
         guard let validation = data.validation else { return }
-        let report = try evaluate(validation, split: "validation", resamples: 0)
+        let report = try engine.score(validation, teacher: true).report(run, split: "validation", resamples: 0)
         onEvent(.evaluated(report, step: stepsBeforePhase + position.step))
-    }
-
-    private func evaluate(_ source: any BatchSource, split: String, resamples: Int) throws -> SplitReport {
-        try engine.score(source, teacher: true).report(run, split: split, resamples: resamples)
     }
 
     private func summarise(_ meter: ProgressMeter, seconds: Double) throws -> RunSummary {
@@ -202,10 +198,13 @@ public final class Trainer {
             summary.trainingSeconds = before.trainingSeconds
             summary.samplesPerSecond = before.samplesPerSecond
         }
-        summary.validation = try data.validation.map {
-            try evaluate($0, split: "validation", resamples: run.evaluation.resamples)
+        func evaluated(_ source: any BatchSource, _ split: String) throws -> SplitReport {
+            let scores = try engine.score(source, teacher: true)
+            summary.scores = summary.scores ?? ScoreDistribution(of: scores.student, source: split)
+            return try scores.report(run, split: split, resamples: run.evaluation.resamples)
         }
-        summary.test = try data.test.map { try evaluate($0, split: "test", resamples: run.evaluation.resamples) }
+        summary.validation = try data.validation.map { try evaluated($0, "validation") }
+        summary.test = try data.test.map { try evaluated($0, "test") }
         for report in [summary.validation, summary.test].compactMap({ $0 }) {
             onEvent(.evaluated(report, step: schedule.totalSteps))
         }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Distillation
+import Evaluation
 import Foundation
 import Kernels
 import Logs
@@ -76,6 +77,8 @@ struct TrainedStudent {
     let encoder: FittedEncoder
     let schema: ServingSchema
     let description: StudentDescription
+    /// Of a finished run that had a validation or a test split.
+    let scores: ScoreDistribution?
     private let checkpoint: SafetensorsFile
     private let plan: DistillationPlan
     /// Owner of each of the description's tables.
@@ -87,6 +90,9 @@ struct TrainedStudent {
         run = record.configuration
         encoder = try folder.readEncoder()
         checkpoint = try Self.newestCheckpoint(path, runHash: record.runHash)
+        // An interrupted run has no summary, and can be exported all the same.
+        let summary = try? folder.readSummary()
+        scores = summary?.runHash == record.runHash ? summary?.scores : nil
         plan = DistillationPlan(run, tableRows: encoder.tableRows)
         schema = ServingSchema(run.schema)
         (description, owners) = Self.describe(run, plan, schema)
@@ -100,7 +106,7 @@ struct TrainedStudent {
         for i in student.tables.indices { student.tables[i].storage = embeddings }
         let narrow = NarrowTensors(embeddings)
         return try PackageWriter.write(
-            to: out, schema: schema, encoder: encoder, student: student, finishing: finishing,
+            to: out, schema: schema, encoder: encoder, student: student, scores: scores, finishing: finishing,
             tensor: { name in
                 guard embeddings != .float32, let table = name.dropping("tables/") ?? name.dropping("scales/") else {
                     return try checkpoint.bytes(nameInCheckpoint(name))

@@ -20,12 +20,18 @@ final class TinyRun {
         var task: RankingTask { rawValue.hasSuffix("CTR") ? .ctr : .cvr }
     }
 
-    init(_ kind: Kind, rows: Int = 400, seed: UInt64 = 11) throws {
+    /// - Parameter validation: whether there are other logs, `validation.jsonl`, that the run is validated on.
+    init(_ kind: Kind, rows: Int = 400, seed: UInt64 = 11, validation: Bool = false) throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("tiny-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         logs = folder.appendingPathComponent("logs.jsonl").path
         try Data(Self.lines(rows, seed: seed).utf8).write(to: URL(fileURLWithPath: logs))
-        run = Self.configuration(kind, logs: logs, output: folder.appendingPathComponent("run").path)
+        var run = Self.configuration(kind, logs: logs, output: folder.appendingPathComponent("run").path)
+        if validation {
+            run.logs.validation = [folder.appendingPathComponent("validation.jsonl").path]
+            try Data(Self.lines(rows, seed: seed + 1).utf8).write(to: URL(fileURLWithPath: run.logs.validation[0]))
+        }
+        self.run = run
         let session = try RunSession(try run.validated())
         try session.prepareFolder()
         _ = try session.trainer { _ in }.train(resume: false)
