@@ -1,7 +1,10 @@
+import Evaluation
 import Foundation
+import ModelPackage
 import Testing
 
 @testable import Server
+@testable import hindsight
 
 @Suite struct MetricsTests {
     @Test func promtoolFindsNothingToComplainOf() throws {
@@ -67,27 +70,62 @@ import Testing
         #expect(text.text.contains(#"c{a="x\"y\\z\n"} 2"# + "\n"))
     }
 
-    @Test func scoresThatMoveAreSeenAndScoresThatStayAreNot() {
-        var generator = SplitMix(state: 5)
-        func scores(_ shift: Float) -> [Float] { (0..<1_000).map { _ in Float.random(in: 0...0.5, using: &generator) + shift } }
-        let drift = ScoreDrift(window: 1_000)
-        drift.observe(scores(0).prefix(999), version: "a")
-        #expect(drift.report.stabilityIndex == nil)
-        drift.observe(scores(0).prefix(1), version: "a")
-        drift.observe(scores(0), version: "a")
-        #expect((drift.report.stabilityIndex ?? 1) < 0.05)
-        drift.observe(scores(0.25), version: "a")
-        #expect((drift.report.stabilityIndex ?? 0) > 0.25)
-        #expect(abs((drift.report.mean ?? 0) - 0.5) < 0.02)
-        // Another version is held against its own beginning.
-        drift.observe(scores(0.25), version: "b")
-        #expect(drift.report.stabilityIndex == nil && drift.report.scores == 1_000)
+    private static func scores(_ shift: Float, _ count: Int = 1_000, seed: UInt64) -> [Float] {
+        var generator = SplitMix(state: seed)
+        return (0..<count).map { _ in Float.random(in: 0...0.5, using: &generator) + shift }
     }
 
-    /// Sum of (now - then) ln(now / then), by hand: (0.7 - 0.5) ln 1.4 + (0.3 - 0.5) ln 0.6.
-    @Test func theStabilityIndexIsTheFormulas() {
-        let index = ScoreDrift.stabilityIndex([0.5, 0.5], [7, 3], 10)
-        #expect(abs(index - 0.169_459_572_077) < 1e-9)
+    @Test func scoresThatMoveAreSeenAndScoresThatStayAreNot() throws {
+        let drift = ScoreDrift(window: 1_000)
+        let trained = try #require(ScoreDistribution(of: Self.scores(0.25, seed: 1), source: "validation"))
+        drift.observe(Self.scores(0, 999, seed: 2), version: "a", expected: trained)
+        #expect(drift.report.packageIndex == nil && drift.report.firstIndex == nil)
+        drift.observe(Self.scores(0, 1, seed: 3), version: "a", expected: trained)
+        // A full window: already not what the package says, and nothing to hold its beginning against yet.
+        #expect((drift.report.packageIndex ?? 0) > 0.25 && drift.report.firstIndex == nil)
+        #expect(drift.report.packageSource == "validation")
+        drift.observe(Self.scores(0, seed: 4), version: "a", expected: trained)
+        #expect((drift.report.packageIndex ?? 0) > 0.25)
+        #expect((drift.report.firstIndex ?? 1) < 0.05)
+        drift.observe(Self.scores(0.25, seed: 5), version: "a", expected: trained)
+        #expect((drift.report.packageIndex ?? 1) < 0.05)
+        #expect((drift.report.firstIndex ?? 0) > 0.25)
+        #expect(abs((drift.report.mean ?? 0) - 0.5) < 0.02)
+        // Another version is held against its own beginning, and a package without a distribution against nothing else.
+        drift.observe(Self.scores(0.25, seed: 6), version: "b", expected: nil)
+        #expect(drift.report.firstIndex == nil && drift.report.packageSource == nil && drift.report.scores == 1_000)
+        drift.observe(Self.scores(0.25, seed: 7), version: "b", expected: nil)
+        #expect(drift.report.packageIndex == nil && (drift.report.firstIndex ?? 1) < 0.05)
+    }
+
+    /// The logs that a model was validated on, sent to the server that serves it: nothing has moved. Other users have.
+    @Test func theServerHoldsScoresAgainstThoseOfTraining() throws {
+        let tiny = try TinyRun(.sharedCTR, validation: true)
+        let package = try ModelPackage(path: try tiny.export().path)
+        let trained = try #require(package.manifest.scores)
+        #expect(trained.source == "validation" && trained.samples == 400)
+        let server = try ServerProcess(package.path, yaml: "log: {requests: none}\n")
+        defer { _ = server.stop() }
+        func psi(_ reference: String) throws -> Double? {
+            let name = "hindsight_score_drift_psi{source=\"score\",reference=\"\(reference)\"} "
+            let line = try server.get("/metrics").text.split(separator: "\n").first { $0.hasPrefix(name) }
+            return line.flatMap { Double($0.dropFirst(name.count)) }
+        }
+        for _ in 0..<25 {
+            let report = try ParityReport(
+                package: package.path, run: tiny.run.output, data: tiny.run.logs.validation, samples: 400,
+                server: .init(server.address))
+            #expect(report.holds)
+        }
+        #expect(try #require(try psi("package")) < 0.1)
+        #expect(try #require(try psi("first")).isNaN)
+        let score = try #require((try server.get("/v1/status").json["score"] as? [String: Any])?["score"] as? [String: Any])
+        #expect(score["reference"] as? String == "validation" && score["count"] as? Int == 10_000)
+        // Everybody aged at once.
+        let one = #"{"user": {"age": 1e6}, "candidates": [{"price": 1e6}]}"#
+        let many = "{\"requests\": [\(Array(repeating: one, count: 2_500).joined(separator: ","))]}"
+        for _ in 0..<4 { #expect(try server.post("/v1/score", many).status == 200) }
+        #expect(try #require(try psi("package")) > 0.25)
     }
 }
 

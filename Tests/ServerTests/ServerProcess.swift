@@ -44,6 +44,8 @@ final class ServerProcess: @unchecked Sendable {
 
     deinit { try? FileManager.default.removeItem(at: folder) }
 
+    var address: String { "http://127.0.0.1:\(port)" }
+
     /// A file in the server's folder.
     func file(_ name: String) -> String { folder.appendingPathComponent(name).path }
 
