@@ -12,6 +12,7 @@ import Testing
     }
 
     static let wide = String(repeating: "[", count: 100_000)
+    static let deep = String(repeating: #"{"a":"#, count: 100_000)
 
     static let cases: [Case] = [
         .init(path: "/v1/rank", body: "", status: 400, code: "bad_json"),
@@ -51,6 +52,11 @@ import Testing
         .init(path: "/v1/rank", body: #"{"user": {"age": 3, "history_item": [["a"]]}}"#, status: 400, code: "bad_value", place: "user.history_item[0]"),
         .init(path: "/v1/rank", body: #"{"user": {"age": \#(wide)"#, status: 400, code: "bad_value", place: "user.age[0]"),
         .init(path: "/v1/rank", body: #"{"user": \#(wide)"#, status: 400, code: "bad_value", place: "user"),
+        .init(path: "/v1/rank", body: wide, status: 400, code: "bad_value"),
+        .init(path: "/v1/rank", body: deep, status: 400, code: "bad_request", place: "a"),
+        .init(path: "/v1/rank", body: #"{"user": \#(deep)"#, status: 400, code: "bad_value", place: "user.a"),
+        .init(path: "/v1/score", body: #"{"requests": \#(wide)"#, status: 400, code: "bad_value", place: "requests[0]"),
+        .init(path: "/v1/score", body: #"{"requests": [{"user": {"age": 3}, "candidates": [{"tags": \#(wide)"#, status: 400, code: "bad_value", place: "requests[0].candidates[0].tags[0]"),
         .init(path: "/v1/rank", body: #"{"user": \#(userJSON), "k": 0}"#, status: 400, code: "bad_value", place: "k"),
         .init(path: "/v1/rank", body: #"{"user": \#(userJSON), "k": 1.5}"#, status: 400, code: "bad_value", place: "k"),
         .init(path: "/v1/rank", body: #"{"user": \#(userJSON), "k": 99999999999999999999}"#, status: 400, code: "bad_value", place: "k"),
@@ -75,6 +81,41 @@ import Testing
         if let place = one.place { #expect(reply.errorPlace == place, "\(reply.text)") }
         #expect(reply.headers["content-type"] == "application/json")
         #expect(!reply.errorMessage.isEmpty && reply.body.count < 2_000, "\(reply.text.prefix(300))")
+    }
+
+    /// Parameters that a server does not know are passed over, as the protocol wants; not for ever.
+    @Test func deepParametersOfTheProtocolAreRefused() throws {
+        let reply = try ServerProcess.shared.get().post("/v2/models/tiny/infer", #"{"parameters": {"x": \#(Self.wide)"#)
+        #expect(reply.status == 400 && (reply.json["error"] as? String)?.contains("parameters") == true, "\(reply.text)")
+    }
+
+    @Test func whatIsMissingIsTheDefaultWhereTheSchemaSaysSo() throws {
+        let server = try ServerProcess.shared.get()
+        func scores(_ user: String, _ candidate: String) throws -> [[Double]] {
+            let reply = try server.post("/v1/score", #"{"requests": [{"user": \#(user), "candidates": [\#(candidate)]}]}"#)
+            #expect(reply.status == 200 && (reply.json["unknown_values"] as? [String: Int])?.isEmpty == true, "\(reply.text)")
+            return try #require(reply.json["scores"] as? [[Double]])
+        }
+        let absent = try scores(#"{"age": 3}"#, "{}")
+        #expect(absent.count == 1 && absent[0].count == 1)
+        let empty = #"{"age": 3, "user_id": null, "history_item": [], "history_gap": null}"#
+        #expect(try scores(empty, #"{"item_id": null, "price": null, "tags": []}"#) == absent)
+        #expect(try scores(#"{"age": 3, "user_id": ""}"#, #"{"item_id": ""}"#) == absent)
+        #expect(try scores(#"{"age": 3, "user_id": 5}"#, "{}") != absent)
+    }
+
+    @Test func hugeNumbersThatFitAreValuesAndThoseThatDoNotAreToldSo() throws {
+        let server = try ServerProcess.shared.get()
+        for huge in ["1e308", "-1e308", "9223372036854775807", "5e-324", "99999999999999999999"] {
+            let number = try server.post("/v1/rank", #"{"user": {"age": \#(huge)}}"#)
+            #expect(number.status == 200, "\(huge): \(number.text)")
+            let id = try server.post("/v1/rank", #"{"user": {"age": 3, "user_id": \#(huge)}}"#)
+            #expect(id.status == 200 && (id.json["unknown_values"] as? [String: Int])?["user_id"] == 1, "\(huge): \(id.text)")
+        }
+        for endless in ["1e309", String(repeating: "9", count: 500)] {
+            let reply = try server.post("/v1/rank", #"{"user": {"age": \#(endless)}}"#)
+            #expect(reply.status == 400 && reply.errorPlace == "user.age", "\(reply.text.prefix(300))")
+        }
     }
 
     @Test func aPrivilegedFeatureIsToldWhatItIs() throws {
