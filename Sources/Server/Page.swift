@@ -51,14 +51,15 @@ enum Page {
         .grid { display: grid; gap: 16px; grid-template-columns: repeat(12, minmax(0, 1fr)); }
         .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 20px; grid-column: span 12; min-width: 0; }
         @media (min-width: 800px) { .five { grid-column: span 5; } .seven { grid-column: span 7; } }
-        .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(92px, 1fr)); gap: 14px; }
+        .figures { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 14px; }
+        @media (min-width: 560px) { .figures { grid-template-columns: repeat(6, minmax(0, 1fr)); } }
         .figure b { display: block; font-size: 25px; font-weight: 600; letter-spacing: -.02em; font-variant-numeric: tabular-nums; line-height: 1.2; }
         .figure span { color: var(--soft); font-size: 13px; }
         dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 6px 16px; margin: 0; }
         dt { color: var(--soft); }
         dd { margin: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-variant-numeric: tabular-nums; }
         .mono { font-family: var(--mono); font-size: 13px; }
-        svg.chart { display: block; width: 100%; height: 96px; margin-top: 18px; overflow: visible; }
+        svg.chart { display: block; width: 100%; height: 120px; margin-top: 18px; overflow: visible; }
         .chart .area { fill: var(--accent-soft); stroke: none; }
         .chart .line { fill: none; stroke: var(--accent); stroke-width: 1.6; vector-effect: non-scaling-stroke; stroke-linejoin: round; }
         .chart line { stroke: var(--line); vector-effect: non-scaling-stroke; }
@@ -68,7 +69,8 @@ enum Page {
           width: 100%; color: var(--ink); background: var(--paper); border: 1px solid var(--line); border-radius: 8px;
           padding: 10px 12px; font: 13px/1.5 var(--mono);
         }
-        textarea { min-height: 236px; resize: vertical; tab-size: 2; }
+        input, select { height: 42px; }
+        textarea { min-height: 330px; resize: vertical; tab-size: 2; }
         :is(textarea, input, select, button):focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; }
         .row { display: flex; gap: 12px; flex-wrap: wrap; align-items: end; margin-bottom: 12px; }
         .row > div { flex: 1 1 150px; }
@@ -197,7 +199,8 @@ enum Page {
           put("mean", score.mean == null ? "–" : score.mean.toFixed(4));
           const [psi, than] = score.reference ? [score.drift_psi, score.reference] : [score.drift_psi_first, "first scores"];
           put("drift", psi == null ? "not enough scores yet"
-            : "PSI " + psi.toFixed(3) + (psi > .25 ? ", changed" : psi > .1 ? ", moving" : ", steady") + " (against " + than + ")");
+            : "PSI " + psi.toFixed(3) + (psi > .25 ? ", changed" : psi > .1 ? ", moving" : ", steady"));
+          at("drift").title = "against " + than;
           const recent = now.last_minute;
           put("p50", figure(recent.p50_ms)); put("p99", figure(recent.p99_ms));
           put("rate", figure(recent.per_second)); put("busy", now.running + "/" + now.workers);
