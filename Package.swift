@@ -9,7 +9,7 @@ let package = Package(
         .library(
             name: "Hindsight",
             targets: ["Schema", "Logs", "Layers", "Rankers", "Distillation", "Parameters", "Training", "Evaluation"]),
-        .library(name: "HindsightServing", targets: ["ModelPackage", "Serving", "Retrieval"]),
+        .library(name: "HindsightServing", targets: ["ModelPackage", "Serving", "Retrieval", "Logs"]),
         .library(name: "HindsightStudy", targets: ["Study", "Marketplace"]),
     ],
     dependencies: [
@@ -81,6 +81,16 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
+        // Also a package of its own; built here so that tests can run it without building everything twice.
+        .executableTarget(
+            name: "EmbeddedServing",
+            dependencies: [
+                "Serving", "Logs",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Examples/EmbeddedServing/Sources/EmbeddedServing"),
+
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels"]),
         .testTarget(name: "RetrievalTests", dependencies: ["Retrieval", "CKernels"]),
         .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
@@ -100,7 +110,7 @@ let package = Package(
         .testTarget(name: "ModelPackageTests", dependencies: ["ModelPackage", "Training", "hindsight"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "Training", "hindsight"]),
         .testTarget(
-            name: "ServerTests", dependencies: ["Server", "Evaluation", "Training", "hindsight"],
+            name: "ServerTests", dependencies: ["Server", "Evaluation", "Training", "hindsight", "EmbeddedServing"],
             exclude: ["triton_judge.py", "openapi_judge.py"]),
         .testTarget(name: "MarketplaceTests", dependencies: ["Marketplace", "Training", "hindsight"]),
         .testTarget(name: "StudyTests", dependencies: ["Study", "Training", "hindsight"]),

@@ -8,10 +8,19 @@ of this.
 """
 
 import argparse
+import os
 import sys
+from pathlib import Path
 
-import pyarrow.compute as compute
-import pyarrow.parquet as parquet
+try:
+    import pyarrow.compute as compute
+    import pyarrow.parquet as parquet
+except ModuleNotFoundError:
+    # The Python that Scripts/bootstrap made has it.
+    own = Path(__file__).resolve().parent.parent / ".deps" / "venv" / "bin" / "python"
+    if not own.exists() or Path(sys.prefix) == own.parent.parent:
+        sys.exit("error: needs pyarrow: run Scripts/bootstrap, or pip install pyarrow")
+    os.execv(own, [str(own), *sys.argv])
 
 
 def main() -> int:

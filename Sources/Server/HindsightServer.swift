@@ -128,6 +128,8 @@ public struct HindsightServer: Sendable {
                     metadata: [
                         "port": "\(port)", "model": "\(api.modelName)", "version": "\(api.service.current.version)",
                         "items": "\(api.service.current.itemCount)",
+                        // "none": drift is measured against this version's first scores alone.
+                        "score_reference": "\(api.service.current.package.manifest.scores?.source ?? "none")",
                     ])
                 onListening(port)
             },

@@ -46,6 +46,11 @@ struct Export: ParsableCommand {
                 if onnx { try OnnxScript().run(["export", folder]) }
             }
             print("Written to \(out), model version \(version).")
+            if student.scores == nil {
+                printError(
+                    "warning: the run left no scores of a validation or test split: a server will hold its scores "
+                        + "against its first ones only")
+            }
             if embeddings != .float32 {
                 if let report = try NarrowingReport(package: out, run: folder, data: data) {
                     print("\(report.samples) samples of \(report.source)\n\(report.table.rendered())")

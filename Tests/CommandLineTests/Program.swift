@@ -14,14 +14,16 @@ struct Program {
     }
 
     /// Beside the test bundle, where SwiftPM puts every product of a build.
-    static let path: String = {
+    static let path = path(of: "hindsight")
+
+    private static func path(of name: String) -> String {
         let running = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().path
         let folders = [ProcessInfo.processInfo.arguments[0], running].map { ($0 as NSString).deletingLastPathComponent }
-        let candidates = (folders + ["\(package)/.build/release", "\(package)/.build/debug"]).map { "\($0)/hindsight" }
+        let candidates = (folders + ["\(package)/.build/release", "\(package)/.build/debug"]).map { "\($0)/\(name)" }
         return candidates.first { FileManager.default.isExecutableFile(atPath: $0) } ?? candidates[0]
-    }()
+    }
 
     let process = Process()
     private let folder: String
@@ -30,14 +32,19 @@ struct Program {
 
     /// Starts the program in a working folder.
     ///
-    /// - Parameter addressSpace: bytes of virtual memory that it may have.
-    init(_ arguments: [String], in folder: String, addressSpace: Int? = nil) throws {
+    /// - Parameters:
+    ///   - addressSpace: bytes of virtual memory that it may have.
+    ///   - program: another executable of the package than `hindsight`.
+    init(
+        _ arguments: [String], in folder: String, addressSpace: Int? = nil, named program: String = "hindsight"
+    ) throws {
         self.folder = folder
+        let path = Self.path(of: program)
         if let addressSpace {
             process.executableURL = URL(fileURLWithPath: "/bin/sh")
-            process.arguments = ["-c", "ulimit -v \(addressSpace >> 10) && exec \"$0\" \"$@\"", Self.path] + arguments
+            process.arguments = ["-c", "ulimit -v \(addressSpace >> 10) && exec \"$0\" \"$@\"", path] + arguments
         } else {
-            process.executableURL = URL(fileURLWithPath: Self.path)
+            process.executableURL = URL(fileURLWithPath: path)
             process.arguments = arguments
         }
         process.currentDirectoryURL = URL(fileURLWithPath: folder)
