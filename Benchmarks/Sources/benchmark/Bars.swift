@@ -92,7 +92,7 @@ struct Bar {
       Bar(
         text: "padding costs nothing: 10 events where k is 50 as fast as where k is 10, within 5 %",
         figures: shortSequences(report)),
-    ] + serving(report)
+    ] + serving(report) + http(report)
   }
 
   private static func shortSequences(_ report: Report) -> [(text: String, isMet: Bool)] {

@@ -12,19 +12,25 @@ struct Options {
   var documents: String?
   /// The repository's `Benchmarks` folder: where the scripts are.
   var folder = URL(fileURLWithPath: FileManager.default.currentDirectoryPath)
+  /// What the suite `http` needs besides: the program that serves and the load generator. `./benchmark` builds both.
+  var hindsight: URL { folder.appendingPathComponent("../.build/release/hindsight").standardized }
+  var load: URL { folder.appendingPathComponent("load/.build/release/load") }
   var python = ProcessInfo.processInfo.environment["HINDSIGHT_PYTHON"] ?? "python3"
 
   enum SuiteName: String, CaseIterable {
     case peers, precision, manners, workers, tables, sequences, input, roofline, retrieval
     case serveCore = "serve-core"
+    case http
   }
 
   static let usage = """
-    ./benchmark [options]: trains synthetic data in the paper's shapes, and the same model in PyTorch beside it
+    ./benchmark [options]: trains synthetic data in the paper's shapes, and the same model in PyTorch beside it;
+    serves such a model and puts it under load
 
       --quick              one round of short slices: a look, not a measurement
       --large              also an embedding of 100 million rows (needs 13 GB)
-      --only A,B           of peers, precision, manners, workers, tables, sequences, input, roofline, retrieval, serve-core
+      --only A,B           of peers, precision, manners, workers, tables, sequences, input, roofline, retrieval, serve-core,
+                           http
       --rounds N           turns that contenders take (5)
       --seconds S          of one turn (3)
       --threads 1,2        for the comparison with PyTorch

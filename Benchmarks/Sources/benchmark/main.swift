@@ -39,6 +39,7 @@ func benchmark(_ options: Options) throws {
   }
   if wants(.retrieval) { report.rows += try RetrievalSuite(options: options, log: say).rows() }
   if wants(.serveCore) { report.rows += try ServingSuite(options: options, log: say).rows() }
+  if wants(.http) { report.rows += try suites.http() }
   for threads in [1, 2] {
     let flops = peak.flopsPerSecond(threads: threads)
     if flops.isFinite { report.peakGigaflops["\(threads)"] = flops * 1e-9 }

@@ -1,0 +1,45 @@
+import Foundation
+
+/// One run of the load generator, a process of its own (`Benchmarks/load`).
+struct LoadRun: Decodable {
+  struct Latency: Decodable { var mean, p50, p90, p99, p999, maximum: Double }
+  struct Failures: Decodable {
+    var connect, reset, timeout, malformed, unsent: Int
+    var total: Int { connect + reset + timeout + malformed + unsent }
+  }
+  struct Memory: Decodable { var first, maximum, last: Double }
+
+  var seconds: Double
+  var requests, ok: Int
+  var okPerSecond: Double
+  var statuses: [String: Int]
+  var failures: Failures
+  /// Milliseconds, of answers with status 200.
+  var latency: Latency?
+  var delay: Latency?
+  var timeline: [Int]
+  var tally: [String: Int]
+  /// MiB
+  var memory: Memory?
+  var serverProcessorSeconds: Double?
+  var ownProcessorSeconds: Double
+
+  /// Requests without an answer of status 200.
+  var failed: Int { requests - ok }
+
+  /// - Parameter rate: arrivals a second; nil: closed loop.
+  static func measure(
+    _ server: ServerProcess, _ bodies: URL, options: Options, rate: Double? = nil, connections: Int, seconds: Double,
+    requests: Int? = nil, warmUp: Double = 1, seed: Int
+  ) throws -> LoadRun {
+    var arguments = [
+      "--port", "\(server.port)", "--bodies", bodies.path, "--connections", "\(connections)", "--seconds", "\(seconds)",
+      "--warm-up", "\(warmUp)", "--process", "\(server.identifier)", "--tally", "version", "--seed", "\(seed)",
+    ]
+    if let rate { arguments += ["--rate", "\(rate)"] }
+    if let requests { arguments += ["--requests", "\(requests)"] }
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return try decoder.decode(LoadRun.self, from: Command.run(options.load.path, arguments))
+  }
+}
