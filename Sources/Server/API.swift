@@ -18,9 +18,9 @@ final class API: HTTPResponder {
     let pool: ScoringPool
     let modelName: String
     let logger: Logger
-    private let authorizer: Authorizer
+    let authorizer: Authorizer
     private let accessLog: AccessLog
-    private let names = RequestNames()
+    let names = RequestNames()
     private let isDraining = Atomic(false)
     /// What the protocol says of a version, made once a version.
     private let described = Mutex<(version: String, model: InferenceModel, since: Date)?>(nil)
@@ -64,15 +64,23 @@ final class API: HTTPResponder {
             code = error.code
             answer = Answer(error, isInference: route?.isInference ?? path.hasPrefix("/v2"))
             if error.code == .methodNotAllowed { answer.headers[.allow] = route?.isPost == true ? "POST" : "GET, HEAD" }
-            (error.code.isShed ? metrics.shed : metrics.refused).add(1, [error.code.rawValue])
         }
+        finish(route, answer, code, request.method, path, since: start, id: id)
+        return answer.response(requestID: id, isHead: request.method == .head, closes: !isReady)
+    }
+
+    /// Counts and logs an answer.
+    func finish(
+        _ route: Route?, _ answer: Answer, _ code: APIError.Code?, _ method: HTTPRequest.Method, _ path: Substring,
+        since start: ContinuousClock.Instant, id: String
+    ) {
         let took = ContinuousClock.now - start
+        if let code { (code.isShed ? metrics.shed : metrics.refused).add(1, [code.rawValue]) }
         record(route, answer, took)
         accessLog.write(
             AccessLog.Entry(
-                requestID: id, method: request.method.rawValue, path: String(path), status: answer.status,
+                requestID: id, method: method.rawValue, path: String(path), status: answer.status,
                 milliseconds: took.milliseconds, bytes: answer.body.count, code: code, version: answer.version))
-        return answer.response(requestID: id, isHead: request.method == .head, closes: !isReady)
     }
 
     private func record(_ route: Route?, _ answer: Answer, _ took: Duration) {
@@ -163,9 +171,11 @@ final class API: HTTPResponder {
 
     /// Refuses before the body is read when there is no place for the request anyway.
     func admit() throws(APIError) {
-        if pool.isFull {
-            throw APIError(.overloaded, "\(pool.workers) requests run and \(pool.queueLimit) wait already; come again")
-        }
+        if pool.isFull { throw overloaded }
+    }
+
+    var overloaded: APIError {
+        APIError(.overloaded, "\(pool.workers) requests run and \(pool.queueLimit) wait already; come again")
     }
 
     /// Reads the body and does the work on a scoring thread.

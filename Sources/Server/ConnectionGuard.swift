@@ -4,7 +4,10 @@ import NIOCore
 import NIOHTTPTypes
 
 /// Watches one connection for what a request handler cannot see: clients that send too slowly, bytes that are no HTTP,
-/// and those who ask before they send.
+/// those who ask before they send, and requests that there is no place for.
+///
+/// The last are answered here, on the event loop: a server is overloaded when time is scarce, and a refusal that goes
+/// through tasks, streams and other threads takes several times as much of it.
 ///
 /// One timer runs from a request's head to the end of its body. When it fires before an answer has begun, the client is
 /// told 408; the connection is closed in any case, which also ends bodies that are sent for ever.
@@ -16,23 +19,34 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let readTimeout: TimeAmount
     private let onTimeout: @Sendable () -> Void
+    private let shed: @Sendable (HTTPRequest) -> (@Sendable () -> Refusal)?
+    /// What answers the request that is being read and that nobody else will see.
+    private var refusal: (@Sendable () -> Refusal)?
     private var timer: Scheduled<Void>?
     /// Requests whose answer has not ended, and whether the newest of them has begun to be answered.
     private var owed = 0
     private var hasBegun = false
     private var isClosed = false
 
-    init(readTimeout: TimeAmount, onTimeout: @escaping @Sendable () -> Void) {
+    /// - Parameter shed: what refuses a request that there is no place for, called when its body is through; nil for
+    ///   all others.
+    init(
+        readTimeout: TimeAmount, shed: @escaping @Sendable (HTTPRequest) -> (@Sendable () -> Refusal)?,
+        onTimeout: @escaping @Sendable () -> Void
+    ) {
         self.readTimeout = readTimeout
+        self.shed = shed
         self.onTimeout = onTimeout
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head):
-            owed += 1
+            // Answers come in the order of their requests: a connection that owes one cannot refuse the next yet.
+            refusal = owed == 0 ? shed(head) : nil
+            if refusal == nil { owed += 1 }
             hasBegun = false
-            if head.headerFields[.expect]?.lowercased() == "100-continue" {
+            if refusal == nil, head.headerFields[.expect]?.lowercased() == "100-continue" {
                 context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
             }
             timer?.cancel()
@@ -43,8 +57,19 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         case .end:
             timer?.cancel()
             timer = nil
+            if let refusal {
+                self.refusal = nil
+                if !isClosed { answer(context, refusal()) }
+                return
+            }
         }
-        context.fireChannelRead(data)
+        if refusal == nil { context.fireChannelRead(data) }
+    }
+
+    private func answer(_ context: ChannelHandlerContext, _ refusal: Refusal) {
+        context.write(wrapOutboundOut(.head(refusal.head)), promise: nil)
+        context.write(wrapOutboundOut(.body(refusal.body)), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     }
 
     private func expire(_ context: ChannelHandlerContext) {
@@ -66,9 +91,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
                 headerFields: [
                     .contentType: "application/json", .contentLength: "\(body.readableBytes)", .connection: "close",
                 ])
-            context.write(wrapOutboundOut(.head(head)), promise: nil)
-            context.write(wrapOutboundOut(.body(body)), promise: nil)
-            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            answer(context, Refusal(head: head, body: body))
         }
         context.close(promise: nil)
     }
@@ -106,4 +129,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         timer = nil
         context.fireChannelInactive()
     }
+}
+
+/// An answer that is ready before its request has been read.
+struct Refusal: Sendable {
+    var head: HTTPResponse
+    var body: ByteBuffer
 }

@@ -142,16 +142,26 @@ import Testing
         #expect(try status(folder.path) == 200)
     }
 
-    @Test func overloadIsShedWithAWordOnWhenToComeAgain() throws {
+    /// A server with one worker and no queue, and a connection whose request keeps that worker busy for a while.
+    private func overloaded(yaml: String = "") throws -> (ServerProcess, busy: Connection) {
         let server = try ServerProcess(
             try ServedFolder.shared.get().path,
-            yaml: "limits: {queue: 0, candidates: 1000000, body_bytes: 100000000, timeout_ms: 60000}\nworkers: 1\nlog: {requests: none}\n")
-        defer { _ = server.stop() }
-        // Keeps the one worker busy for a while.
+            yaml: "limits: {queue: 0, candidates: 1000000, body_bytes: 100000000, timeout_ms: 60000}\nworkers: 1\n" + yaml)
         let many = Array(repeating: #"{"item_id": "item 1", "tags": ["a","b","c"]}"#, count: 60_000).joined(separator: ",")
         let busy = try Connection(port: server.port, timeoutSeconds: 120)
-        try busy.send("POST", "/v1/score", Array(#"{"requests": [{"user": \#(userJSON), "candidates": [\#(many)]}]}"#.utf8))
-        #expect(server.program.wait(within: 60) { (try? server.get("/v1/status").json["running"] as? Int) == 1 })
+        try busy.send(
+            "POST", "/v1/score", Array(#"{"requests": [{"user": \#(userJSON), "candidates": [\#(many)]}]}"#.utf8),
+            headers: ["Authorization": "Bearer \(ServerProcess.token)"])
+        #expect(
+            server.program.wait(within: 60) {
+                (try? server.request("GET", "/v1/status", admin: true).json["running"] as? Int) == 1
+            })
+        return (server, busy)
+    }
+
+    @Test func overloadIsShedWithAWordOnWhenToComeAgain() throws {
+        let (server, busy) = try overloaded(yaml: "log: {requests: none}\n")
+        defer { _ = server.stop() }
         let shed = try server.post("/v1/rank", #"{"user": \#(userJSON)}"#)
         #expect(shed.status == 429 && shed.errorCode == "overloaded" && shed.headers["retry-after"] == "1", "\(shed.text)")
         // Health and metrics answer meanwhile.
@@ -159,6 +169,70 @@ import Testing
         #expect(try server.get("/metrics").text.contains("hindsight_requests_shed_total{reason=\"overloaded\"} 1"))
         #expect(try busy.reply().status == 200)
         #expect(try server.post("/v1/rank", #"{"user": \#(userJSON)}"#).status == 200)
+    }
+
+    /// Refusals that never reach the request handler leave the connection as any answer does.
+    @Test func whoeverIsRefusedMayComeAgainOnTheSameConnection() throws {
+        let (server, busy) = try overloaded(yaml: "log: {requests: all}\n")
+        let body = Array(#"{"user": \#(userJSON)}"#.utf8)
+        let connection = try Connection(port: server.port)
+        for number in 0..<20 {
+            try connection.send("POST", "/v1/rank", body, headers: ["X-Request-Id": "again-\(number)"])
+            let reply = try connection.reply()
+            #expect(reply.status == 429 && reply.errorCode == "overloaded" && reply.headers["retry-after"] == "1", "\(reply.text)")
+            #expect(reply.headers["x-request-id"] == "again-\(number)" && reply.headers["connection"] == nil)
+            #expect(reply.headers["content-type"] == "application/json" && reply.headers["date"]?.hasSuffix("GMT") == true)
+        }
+        // The other ways of sending a request end the same.
+        try connection.send("POST", "/v2/models/served/infer", body)
+        let inference = try connection.reply()
+        #expect(inference.status == 429 && inference.json["error"] is String, "\(inference.text)")
+        let chunked = String(body.count, radix: 16) + "\r\n" + String(decoding: body, as: UTF8.self) + "\r\n0\r\n\r\n"
+        connection.send(Array(("POST /v1/rank HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked).utf8))
+        #expect(try connection.reply().status == 429)
+        let closing = try Connection(port: server.port)
+        try closing.send("POST", "/v1/rank", body, headers: ["Connection": "close"])
+        #expect(try closing.reply().status == 429)
+        #expect(closing.drain().isEmpty)
+        // A body that comes late, and one that never comes whole.
+        let halves = try Connection(port: server.port)
+        halves.send(Array("POST /v1/rank HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.count)\r\n\r\n".utf8) + body.prefix(10))
+        usleep(50_000)
+        halves.send(Array(body.dropFirst(10)))
+        #expect(try halves.reply().status == 429)
+        let short = try Connection(port: server.port)
+        short.send(Array("POST /v1/rank HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.count)\r\n\r\n".utf8) + body.prefix(10))
+        short.closeWriting()
+        _ = short.drain()
+        let metrics = try server.get("/metrics").text
+        #expect(metrics.contains("hindsight_requests_shed_total{reason=\"overloaded\"} 24\n"), "\(metrics)")
+        #expect(metrics.contains("hindsight_http_requests_total{route=\"/v1/rank\",status=\"429\"} 23\n"), "\(metrics)")
+        #expect(try busy.reply().status == 200)
+        try connection.send("POST", "/v1/rank", body)
+        #expect(try connection.reply().status == 200)
+        let log = try #require(server.stop()).err
+        #expect(log.contains(#""request_id":"again-19""#) && log.contains(#""code":"overloaded""#))
+    }
+
+    @Test func answersKeepTheOrderOfTheirRequestsUnderOverload() throws {
+        let (server, busy) = try overloaded(yaml: "log: {requests: none}\n")
+        defer { _ = server.stop() }
+        // A second request behind the one that keeps the worker busy must not be answered before it.
+        try busy.send("POST", "/v1/rank", Array(#"{"user": \#(userJSON)}"#.utf8))
+        let first = try busy.reply()
+        #expect(first.status == 200 && first.json["scores"] != nil, "\(first.text.prefix(200))")
+        #expect(try busy.reply().json["items"] != nil)
+    }
+
+    @Test func overloadTellsNobodyMoreThanTheyMayKnow() throws {
+        let (server, busy) = try overloaded(yaml: "authorization: {token_file: token, scope: all}\nlog: {requests: none}\n")
+        defer { _ = server.stop() }
+        let body = #"{"user": \#(userJSON)}"#
+        #expect(try server.post("/v1/rank", body).status == 401)
+        #expect(try server.post("/v1/rank", body, admin: true).status == 429)
+        #expect(try server.post("/v1/nothing", body, admin: true).status == 404)
+        #expect(try server.request("GET", "/v1/rank", admin: true).status == 405)
+        #expect(try busy.reply().status == 200)
     }
 
     @Test func aTimeThatIsOverIsTold() throws {
