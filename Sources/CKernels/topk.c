@@ -15,11 +15,13 @@ typedef double wide_lanes_at __attribute__((ext_vector_type(LANES), aligned(8), 
 
 long hs_topk_code_bytes(long d) { return (d + 3) / 4 * 4 * HS_TOPK_CHUNK; }
 
-MULTIVERSION static uint32_t largest_magnitude(const float *x, long d) {
+// Of x - centre; not that of a finite number where x holds a NaN or an infinity.
+MULTIVERSION static uint32_t largest_magnitude(const float *x, const float *centre, long d) {
     uint32_t largest = 0;
     for (long i = 0; i < d; i++) {
         uint32_t bits;
-        memcpy(&bits, x + i, 4);
+        const float difference = x[i] - centre[i];
+        memcpy(&bits, &difference, 4);
         bits &= 0x7fffffff;
         largest = bits > largest ? bits : largest;
     }
@@ -27,22 +29,22 @@ MULTIVERSION static uint32_t largest_magnitude(const float *x, long d) {
 }
 
 // Any codes are sound, since the rest is measured afterwards; these are the nearest.
-MULTIVERSION static void nearest_codes(const float *x, float over, long d, int8_t *codes) {
+MULTIVERSION static void nearest_codes(const float *x, const float *centre, float over, long d, int8_t *codes) {
     for (long i = 0; i < d; i++) {
-        float v = x[i] * over;
+        float v = (x[i] - centre[i]) * over;
         v = v > 127 ? 127 : v < -127 ? -127 : v;
         codes[i] = (int8_t)(int)(v + (v < 0 ? -0.5f : 0.5f));
     }
 }
 
-// Squared lengths of x - scale codes and of scale codes. scale * code is exact in double.
-MULTIVERSION static void squared_lengths(const float *x, const int8_t *codes, double scale, long d, double *rest,
-                                         double *coded) {
+// Squared lengths of x - centre - scale codes and of scale codes. scale * code is exact in double.
+MULTIVERSION static void squared_lengths(const float *x, const float *centre, const int8_t *codes, double scale, long d,
+                                         double *rest, double *coded) {
     FAST_MATH
     double r = 0;
     int32_t squares = 0;
     for (long i = 0; i < d; i++) {
-        double difference = (double)x[i] - scale * codes[i];
+        double difference = (double)x[i] - (double)centre[i] - scale * codes[i];
         r += difference * difference;
         squares += (int32_t)codes[i] * codes[i];
     }
@@ -53,14 +55,23 @@ MULTIVERSION static void squared_lengths(const float *x, const int8_t *codes, do
 // Twice the rounding of anything that went into it, and up to the next float.
 static float at_least(double x) { return nextafterf((float)(x * (1 + 0x1p-30)), INFINITY); }
 
-static void quantise_row(const float *x, float largest, long d, int8_t *codes, float *scale, float *residual,
-                         float *norm) {
+MULTIVERSION static double squared_length(const float *x, long d) {
+    FAST_MATH
+    double sum = 0;
+    for (long i = 0; i < d; i++) sum += (double)x[i] * x[i];
+    return sum;
+}
+
+static void quantise_row(const float *x, const float *centre, double centre_length, float largest, long d, int8_t *codes,
+                         float *scale, float *residual, float *norm) {
     // Below 2^-100 the quotient could overflow: such rows are coded as zeros.
     *scale = largest < 0x1p-100f ? 0 : largest / 127;
-    nearest_codes(x, *scale == 0 ? 0 : 1 / *scale, d, codes);
+    nearest_codes(x, centre, *scale == 0 ? 0 : 1 / *scale, d, codes);
     double rest, coded;
-    squared_lengths(x, codes, *scale, d, &rest, &coded);
-    *residual = rest == 0 ? 0 : at_least(sqrt(rest));
+    squared_lengths(x, centre, codes, *scale, d, &rest, &coded);
+    // The difference of the three was rounded in double, in whatever order: 2^-53 of each, twice.
+    const double rounding = 0x1p-50 * (centre_length + sqrt(coded) + sqrt(rest));
+    *residual = rest == 0 && coded == 0 ? 0 : at_least(sqrt(rest) + rounding);
     *norm = coded == 0 ? 0 : at_least(sqrt(coded));
 }
 
@@ -68,17 +79,37 @@ static uint8_t *code_place(uint8_t *codes, long row, long d) {
     return codes + row / HS_TOPK_BLOCK * HS_TOPK_BLOCK * ((d + 3) / 4 * 4) + row % HS_TOPK_BLOCK * 4;
 }
 
-long hs_topk_quantise(const float *x, long rows, long d, long at, uint8_t *codes, float *scales, float *residuals,
-                      float *norms) {
+MULTIVERSION static void add_rows(const float *x, long rows, long d, double *sums) {
+    for (long r = 0; r < rows; r++)
+        for (long i = 0; i < d; i++) sums[i] += x[r * d + i];
+}
+
+void hs_topk_centre(const float *x, long rows, long d, float *centre) {
+    double sums[HS_TOPK_LARGEST_DIMENSION];
+    memset(sums, 0, (size_t)d * sizeof(double));
+    add_rows(x, rows, d, sums);
+    int is_small = rows > 0;
+    for (long i = 0; i < d && is_small; i++) {
+        const double mean = sums[i] / (double)rows;
+        centre[i] = (float)mean;
+        is_small = fabs(mean) <= 0x1p100;  // false for NaN
+    }
+    if (!is_small) memset(centre, 0, (size_t)d * sizeof(float));
+}
+
+long hs_topk_quantise(const float *x, long rows, long d, long at, const float *centre, uint8_t *codes, float *scales,
+                      float *residuals, float *norms) {
     int8_t row[HS_TOPK_LARGEST_DIMENSION];
     const long padded = (d + 3) / 4 * 4;
+    const double centre_length = hs_topk_centre_length(centre, d);
     memset(row + d, 0, (size_t)(padded - d));
     for (long r = 0; r < rows; r++) {
-        const uint32_t bits = largest_magnitude(x + r * d, d);
+        // A centre of at most 2^100 makes no finite difference infinite.
+        const uint32_t bits = largest_magnitude(x + r * d, centre, d);
         if (bits >= 0x7f800000) return r;
         float largest;
         memcpy(&largest, &bits, 4);
-        quantise_row(x + r * d, largest, d, row, scales + at + r, residuals + at + r, norms + at + r);
+        quantise_row(x + r * d, centre, centre_length, largest, d, row, scales + at + r, residuals + at + r, norms + at + r);
         uint8_t *to = code_place(codes, at + r, d);
         for (long c = 0; c < padded; c += 4, to += 4 * HS_TOPK_BLOCK) {
             uint32_t four;
@@ -105,14 +136,15 @@ int hs_topk_query_init(hs_topk_query *query, const float *x, long d) {
     memset(query, 0, sizeof *query);
     query->codes = calloc((size_t)padded, 1);
     query->wide = calloc((size_t)wide, sizeof(double));
-    float *scaled = malloc((size_t)d * sizeof(float));
-    if (!query->codes || !query->wide || !scaled) {
+    float *scaled = malloc((size_t)d * sizeof(float)), *zeros = calloc((size_t)d, sizeof(float));
+    if (!query->codes || !query->wide || !scaled || !zeros) {
         free(scaled);
+        free(zeros);
         hs_topk_query_free(query);
         return 0;
     }
     query->d = d;
-    const uint32_t bits = largest_magnitude(x, d);
+    const uint32_t bits = largest_magnitude(x, zeros, d);
     float largest;
     memcpy(&largest, &bits, 4);
     int exponent = 0;
@@ -126,14 +158,16 @@ int hs_topk_query_init(hs_topk_query *query, const float *x, long d) {
         squares += (double)scaled[i] * scaled[i];
     }
     float residual, norm;
-    quantise_row(scaled, (float)ldexp(largest, query->exponent), d, query->codes, &query->scale, &residual, &norm);
+    quantise_row(scaled, zeros, 0, (float)ldexp(largest, query->exponent), d, query->codes, &query->scale, &residual, &norm);
     int32_t sum = 0;
     for (long i = 0; i < d; i++) sum += query->codes[i];
     query->offset = -128 * sum;
     const double length = sqrt(squares) * (1 + 0x1p-30);
     query->residual_weight = at_least(length * (1 + 0x1p-19));
     query->norm_weight = at_least((residual + 0x1p-20 * (length + residual)) * (1 + 0x1p-20));
+    query->length = length;
     free(scaled);
+    free(zeros);
     return 1;
 }
 
@@ -321,6 +355,13 @@ MULTIVERSION static double wide_dot(const double *q, const float *x, long d) {
     }
     even += odd;
     return sum_of_wide_lanes(&even);
+}
+
+double hs_topk_centre_length(const float *centre, long d) { return sqrt(squared_length(centre, d)) * (1 + 0x1p-30); }
+
+void hs_topk_shift(const hs_topk_query *query, const hs_topk_chunk *chunk, float *shift, float *slack) {
+    *shift = (float)ldexp(wide_dot(query->wide, chunk->centre, query->d), query->exponent);
+    *slack = at_least(query->length * chunk->centre_length * 0x1p-21 + 0x1p-146);
 }
 
 static inline const float *row_at(const hs_topk_chunk *chunks, int32_t position, long d) {

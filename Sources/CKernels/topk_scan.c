@@ -12,8 +12,6 @@
 #define AVX2 __attribute__((target("avx2,fma")))
 #endif
 
-/// Underflow in the bounds: a few roundings of at most 2^-150 each.
-#define SLACK 0x1p-146f
 /// Queries that share one pass over a block: 16 sums, 4 rows of codes and a broadcast fit in 32 registers.
 #define TOGETHER 4
 
@@ -21,6 +19,7 @@ typedef struct {
     const uint8_t *codes;
     const float *scales, *residuals, *norms;
     long groups;
+    const float *shifts, *slacks;  // a query each: its product with the centre, and the least that bounds are apart
     int32_t position;  // of the block's first row
     uint64_t wanted;   // a bit a row
 } block_of_rows;
@@ -47,13 +46,13 @@ static void dots_scalar(const block_of_rows *block, const hs_topk_query *query, 
     }
 }
 
-INLINE void keep_rows(const block_of_rows *block, const hs_topk_query *query, const int32_t *dots,
-                      hs_topk_collector *into) {
+INLINE void keep_rows(const block_of_rows *block, const hs_topk_query *query, float shift, float slack,
+                      const int32_t *dots, hs_topk_collector *into) {
     float lower[HS_TOPK_BLOCK], upper[HS_TOPK_BLOCK];
     for (int r = 0; r < HS_TOPK_BLOCK; r++) {
-        const float middle = (float)dots[r] * query->scale * block->scales[r];
+        const float middle = (float)dots[r] * query->scale * block->scales[r] + shift;
         const float bound =
-            query->residual_weight * block->residuals[r] + query->norm_weight * block->norms[r] + SLACK;
+            query->residual_weight * block->residuals[r] + query->norm_weight * block->norms[r] + slack;
         lower[r] = middle - bound;
         upper[r] = middle + bound;
     }
@@ -70,7 +69,7 @@ static void scan_scalar(const block_of_rows *block, const hs_topk_query *queries
     int32_t dots[HS_TOPK_BLOCK];
     for (long q = 0; q < count; q++) {
         dots_scalar(block, queries + q, dots);
-        keep_rows(block, queries + q, dots, into + q);
+        keep_rows(block, queries + q, block->shifts[q], block->slacks[q], dots, into + q);
     }
 }
 
@@ -106,7 +105,7 @@ AVX2 static void scan_avx2(const block_of_rows *block, const hs_topk_query *quer
     int32_t dots[HS_TOPK_BLOCK];
     for (long q = 0; q < count; q++) {
         dots_avx2(block, queries + q, dots);
-        keep_rows(block, queries + q, dots, into + q);
+        keep_rows(block, queries + q, block->shifts[q], block->slacks[q], dots, into + q);
     }
 }
 
@@ -114,13 +113,13 @@ AVX2 static void scan_avx2(const block_of_rows *block, const hs_topk_query *quer
 
 /// Compressing stores are slow on some processors, compressing within registers is not: the whole register goes
 /// to memory and the next row overwrites what was not wanted. `reserve` leaves room for that.
-VNNI INLINE void keep_sixteen(const block_of_rows *block, const hs_topk_query *query, __m512i sums, int from,
-                              hs_topk_collector *into) {
+VNNI INLINE void keep_sixteen(const block_of_rows *block, const hs_topk_query *query, float shift, float slack,
+                              __m512i sums, int from, hs_topk_collector *into) {
     const __m512 dots = _mm512_cvtepi32_ps(_mm512_add_epi32(sums, _mm512_set1_epi32(query->offset)));
-    const __m512 middle = _mm512_mul_ps(_mm512_mul_ps(dots, _mm512_set1_ps(query->scale)),
-                                        _mm512_loadu_ps(block->scales + from));
+    const __m512 middle = _mm512_fmadd_ps(_mm512_mul_ps(dots, _mm512_set1_ps(query->scale)),
+                                          _mm512_loadu_ps(block->scales + from), _mm512_set1_ps(shift));
     const __m512 of_norm =
-        _mm512_fmadd_ps(_mm512_set1_ps(query->norm_weight), _mm512_loadu_ps(block->norms + from), _mm512_set1_ps(SLACK));
+        _mm512_fmadd_ps(_mm512_set1_ps(query->norm_weight), _mm512_loadu_ps(block->norms + from), _mm512_set1_ps(slack));
     const __m512 bound =
         _mm512_fmadd_ps(_mm512_set1_ps(query->residual_weight), _mm512_loadu_ps(block->residuals + from), of_norm);
     const __m512 upper = _mm512_add_ps(middle, bound);
@@ -155,7 +154,8 @@ VNNI INLINE void scan_together(const block_of_rows *block, const hs_topk_query *
         }
     }
     for (int q = 0; q < count; q++)
-        for (int i = 0; i < 4; i++) keep_sixteen(block, queries + q, sums[q][i], 16 * i, into + q);
+        for (int i = 0; i < 4; i++)
+            keep_sixteen(block, queries + q, block->shifts[q], block->slacks[q], sums[q][i], 16 * i, into + q);
 }
 
 VNNI static void scan_vnni(const block_of_rows *block, const hs_topk_query *queries, hs_topk_collector *into,
@@ -196,6 +196,8 @@ int hs_topk_scan(const hs_topk_chunk *chunk, long base, const uint64_t *mask, co
     const long groups = (queries->d + 3) / 4;
     for (long q = 0; q < count; q += TOGETHER) {
         const long together = count - q < TOGETHER ? count - q : TOGETHER;
+        float shifts[TOGETHER], slacks[TOGETHER];
+        for (long i = 0; i < together; i++) hs_topk_shift(queries + q + i, chunk, shifts + i, slacks + i);
         for (long row = 0; row < chunk->count; row += HS_TOPK_BLOCK) {
             const long rows = chunk->count - row;
             uint64_t wanted = rows < HS_TOPK_BLOCK ? ((uint64_t)1 << rows) - 1 : ~(uint64_t)0;
@@ -209,6 +211,8 @@ int hs_topk_scan(const hs_topk_chunk *chunk, long base, const uint64_t *mask, co
                 .residuals = chunk->residuals + row,
                 .norms = chunk->norms + row,
                 .groups = groups,
+                .shifts = shifts,
+                .slacks = slacks,
                 .position = (int32_t)(base + row),
                 .wanted = wanted,
             };

@@ -52,14 +52,14 @@ struct BulkLoad: @unchecked Sendable {
         let rows = min(Chunk.rows, ids.count - first)
         let from = vectors! + first * dimension
         let chunk = Chunk(dimension: dimension, draft: 0, borrowing: lender == nil ? nil : from, of: lender)
-        let bad = hs_topk_quantise(from, rows, dimension, 0, chunk.codes, chunk.scales, chunk.residuals, chunk.norms)
         if lender == nil { chunk.vectors.update(from: from, count: rows * dimension) }
+        chunk.count = rows
+        let bad = chunk.centreAndQuantise()
         for row in 0..<rows {
             chunk.ids[row] = ids[first + row]
             if let categories { chunk.categories[row] = categories[first + row] }
         }
-        chunk.count = rows
-        return (chunk, bad < 0 ? nil : first + bad)
+        return (chunk, bad.map { first + $0 })
     }
 
     private func positions() throws(RetrievalError) -> PositionMap {

@@ -14,6 +14,8 @@ public struct IndexCodes: Sendable {
     /// Chunks that hold so many items.
     public static func chunks(items: Int) -> Int { (items + rowsPerChunk - 1) / rowsPerChunk }
 
+    /// `[chunks, dimension]`: what a chunk's codes are counted from.
+    public let centres: [Float]
     /// `[chunks, bytesPerChunk]`
     public let codes: [UInt8]
     /// `[chunks, rowsPerChunk]` each: the factor of a row's codes, the most that the coded row can be away from the
@@ -36,24 +38,23 @@ public struct IndexCodes: Sendable {
         var codes = [UInt8](repeating: 0, count: chunks * bytes)
         var scales = [Float](repeating: 0, count: chunks * Self.rowsPerChunk)
         var residuals = scales, norms = scales
+        var centres = [Float](repeating: 0, count: chunks * dimension)
         let refused = Mutex<Int?>(nil)
-        codes.withUnsafeMutableBufferPointer { codes in
-            scales.withUnsafeMutableBufferPointer { scales in
-                residuals.withUnsafeMutableBufferPointer { residuals in
-                    norms.withUnsafeMutableBufferPointer { norms in
-                        // SAFETY: every chunk writes to ranges of its own, all of them inside the arrays.
-                        let job = Job(
-                            vectors: vectors.baseAddress, codes: codes.baseAddress, scales: scales.baseAddress,
-                            residuals: residuals.baseAddress, norms: norms.baseAddress)
-                        let parts = max(1, min(threads, chunks))
-                        DispatchQueue.concurrentPerform(iterations: parts) { part in
-                            for c in stride(from: part, to: chunks, by: parts) {
-                                let first = c * Self.rowsPerChunk
-                                let rows = min(Self.rowsPerChunk, count - first)
-                                let bad = hs_topk_quantise(
-                                    job.vectors! + first * dimension, rows, dimension, 0, job.codes! + c * bytes,
-                                    job.scales! + first, job.residuals! + first, job.norms! + first)
-                                if bad >= 0 { refused.withLock { $0 = min($0 ?? first + bad, first + bad) } }
+        centres.withUnsafeMutableBufferPointer { centres in
+            codes.withUnsafeMutableBufferPointer { codes in
+                scales.withUnsafeMutableBufferPointer { scales in
+                    residuals.withUnsafeMutableBufferPointer { residuals in
+                        norms.withUnsafeMutableBufferPointer { norms in
+                            // SAFETY: every chunk writes to ranges of its own, all of them inside the arrays.
+                            let job = Job(
+                                vectors: vectors.baseAddress, centres: centres.baseAddress, codes: codes.baseAddress,
+                                scales: scales.baseAddress, residuals: residuals.baseAddress, norms: norms.baseAddress)
+                            let parts = max(1, min(threads, chunks))
+                            DispatchQueue.concurrentPerform(iterations: parts) { part in
+                                for c in stride(from: part, to: chunks, by: parts) {
+                                    let bad = job.quantise(c, of: count, dimension)
+                                    if let bad { refused.withLock { $0 = min($0 ?? bad, bad) } }
+                                }
                             }
                         }
                     }
@@ -61,15 +62,28 @@ public struct IndexCodes: Sendable {
             }
         }
         if let row = refused.withLock({ $0 }) { throw .notFinite(operation: "index codes", row: row) }
-        (self.codes, self.scales, self.residuals, self.norms) = (codes, scales, residuals, norms)
+        (self.centres, self.codes, self.scales, self.residuals, self.norms) = (centres, codes, scales, residuals, norms)
     }
 
     private struct Job: @unchecked Sendable {
         let vectors: UnsafePointer<Float>?
+        let centres: UnsafeMutablePointer<Float>?
         let codes: UnsafeMutablePointer<UInt8>?
         let scales: UnsafeMutablePointer<Float>?
         let residuals: UnsafeMutablePointer<Float>?
         let norms: UnsafeMutablePointer<Float>?
+
+        /// Codes chunk `c`; the first row that is not finite.
+        func quantise(_ c: Int, of count: Int, _ dimension: Int) -> Int? {
+            let first = c * IndexCodes.rowsPerChunk
+            let rows = min(IndexCodes.rowsPerChunk, count - first)
+            let centre = centres! + c * dimension
+            hs_topk_centre(vectors! + first * dimension, rows, dimension, centre)
+            let bad = hs_topk_quantise(
+                vectors! + first * dimension, rows, dimension, 0, centre,
+                codes! + c * IndexCodes.bytesPerChunk(dimension: dimension), scales! + first, residuals! + first, norms! + first)
+            return bad < 0 ? nil : first + bad
+        }
     }
 }
 
@@ -80,6 +94,7 @@ public struct ReadyItems: @unchecked Sendable {
     let count: Int
     let dimension: Int
     let vectors: UnsafeBufferPointer<Float>
+    let centres: UnsafeBufferPointer<Float>
     let codes: UnsafeBufferPointer<UInt8>
     let scales: UnsafeBufferPointer<Float>
     let residuals: UnsafeBufferPointer<Float>
@@ -89,9 +104,9 @@ public struct ReadyItems: @unchecked Sendable {
     /// - Parameters: as in `IndexCodes`; `categories` is `[chunks, rowsPerChunk]` too.
     /// - Throws: `wrongLength` naming the first part that does not belong to the vectors.
     public init(
-        dimension: Int, vectors: UnsafeBufferPointer<Float>, codes: UnsafeBufferPointer<UInt8>,
-        scales: UnsafeBufferPointer<Float>, residuals: UnsafeBufferPointer<Float>, norms: UnsafeBufferPointer<Float>,
-        categories: UnsafeBufferPointer<UInt16>
+        dimension: Int, vectors: UnsafeBufferPointer<Float>, centres: UnsafeBufferPointer<Float>,
+        codes: UnsafeBufferPointer<UInt8>, scales: UnsafeBufferPointer<Float>, residuals: UnsafeBufferPointer<Float>,
+        norms: UnsafeBufferPointer<Float>, categories: UnsafeBufferPointer<UInt16>
     ) throws(RetrievalError) {
         guard ItemIndex.dimensions.contains(dimension) else {
             throw .dimensionOutOfRange(dimension, allowed: ItemIndex.dimensions)
@@ -100,7 +115,7 @@ public struct ReadyItems: @unchecked Sendable {
         guard count < Int(Int32.max) else { throw .tooManyItems(count) }
         let chunks = IndexCodes.chunks(items: count), rows = chunks * IndexCodes.rowsPerChunk
         let parts = [
-            ("vectors", vectors.count, count * dimension),
+            ("vectors", vectors.count, count * dimension), ("centres", centres.count, chunks * dimension),
             ("codes", codes.count, chunks * IndexCodes.bytesPerChunk(dimension: dimension)),
             ("scales", scales.count, rows), ("residuals", residuals.count, rows), ("norms", norms.count, rows),
             ("categories", categories.count, rows),
@@ -112,6 +127,7 @@ public struct ReadyItems: @unchecked Sendable {
             UInt(bitPattern: codes.baseAddress) % UInt(IndexCodes.alignment) == 0, "ReadyItems: codes are not aligned")
         self.dimension = dimension
         self.vectors = vectors
+        self.centres = centres
         self.codes = codes
         self.scales = scales
         self.residuals = residuals
@@ -126,9 +142,9 @@ public struct ReadyItems: @unchecked Sendable {
             let first = c * Chunk.rows
             return Chunk(
                 dimension: dimension, count: min(Chunk.rows, count - first), firstId: Int64(first),
-                codes: codes.baseAddress! + c * bytes, scales: scales.baseAddress! + first,
-                residuals: residuals.baseAddress! + first, norms: norms.baseAddress! + first,
-                categories: categories.baseAddress! + first, vectors: vectors.baseAddress! + first * dimension,
+                centre: centres.baseAddress! + c * dimension, codes: codes.baseAddress! + c * bytes,
+                scales: scales.baseAddress! + first, residuals: residuals.baseAddress! + first,
+                norms: norms.baseAddress! + first, categories: categories.baseAddress! + first, vectors: vectors.baseAddress! + first * dimension,
                 lender: lender)
         }
         return IndexSnapshot(dimension: dimension, chunks: chunks, positions: PositionMap(identity: count))

@@ -68,7 +68,8 @@ struct ItemFileReader {
             throw refuse(.malformed, "codes on a boundary of \(IndexCodes.alignment) bytes", "another place")
         }
         return try ReadyItems(
-            dimension: width, vectors: try elements("vectors", Float.self, [count, width]), codes: codes,
+            dimension: width, vectors: try elements("vectors", Float.self, [count, width]),
+            centres: try elements("centres", Float.self, [chunks, width]), codes: codes,
             scales: try elements("scales", Float.self, [chunks, rows]),
             residuals: try elements("residuals", Float.self, [chunks, rows]),
             norms: try elements("norms", Float.self, [chunks, rows]),
@@ -144,7 +145,7 @@ struct ItemFileReader {
 
     func checkNothingElse(_ parts: [FinePart: ModelPackage]) throws {
         var known: Set = [
-            "vectors", "codes", "scales", "residuals", "norms", "categories", "prices", "category_offsets",
+            "vectors", "centres", "codes", "scales", "residuals", "norms", "categories", "prices", "category_offsets",
             "category_names", "ids", "id_offsets", "id_slots",
         ]
         for (part, package) in parts {

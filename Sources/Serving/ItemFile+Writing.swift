@@ -108,6 +108,7 @@ private struct ItemTensors {
             }
         }
         add("vectors", [count, width], contents.vectors)
+        add("centres", [chunks, width], codes.centres)
         for (name, ids) in lists { add(name, [ids.count], ids) }
         add("ids", [contents.ids.reduce(0) { $0 + $1.utf8.count }], Array(contents.ids.lazy.map(\.utf8).joined()))
         add("category_names", [names.reduce(0) { $0 + $1.utf8.count }], Array(names.lazy.map(\.utf8).joined()))

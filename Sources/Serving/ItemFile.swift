@@ -8,7 +8,7 @@ import TensorFiles
 /// The items of a served directory, computed off-line: `items.safetensors`, bound by version to every network that
 /// reads it, and laid out so that opening it builds nothing. [0007](served-directory) tells why each tensor is there.
 ///
-///     codes, scales, residuals, norms   what the index scans, chunk after chunk (see `IndexCodes`)
+///     codes, scales, residuals, norms, centres   what the index scans, chunk after chunk (see `IndexCodes`)
 ///     categories        U16 [chunks, 1024]         numbers of `category_names`, 0 for none
 ///     id_slots          U32 [power of 2]           a hash table of ids: row + 1, 0 where empty
 ///     id_offsets        I64 [items + 1, padded]    `ids` of an item
@@ -23,7 +23,7 @@ import TensorFiles
 public final class ItemFile: @unchecked Sendable {
     // SAFETY: the pointers go into the mapping, which `file` keeps and nobody writes to.
     public static let fileName = "items.safetensors"
-    static let format = "hindsight-items-2"
+    static let format = "hindsight-items-3"
 
     public let count: Int
     public let width: Int

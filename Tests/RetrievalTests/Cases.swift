@@ -22,7 +22,7 @@ struct Seeded: RandomNumberGenerator {
 /// What makes exact search hard.
 enum Hardness: CaseIterable {
     case gaussian, smallIntegers, fewDistinct, allEqual, zeros, oneHot, clustered, extremeNorms, extremeElements
-    case denormal, overflowing, oneLongRow, nearlyParallel
+    case denormal, overflowing, oneLongRow, nearlyParallel, nearlyEqual, farAway
 
     func vector(_ d: Int, _ random: inout Seeded, of shared: [Float]) -> [Float] {
         func each(_ element: (inout Seeded, Int) -> Float) -> [Float] { (0..<d).map { element(&random, $0) } }
@@ -50,6 +50,11 @@ enum Hardness: CaseIterable {
             return each { r, _ in r.normal() * norm }
         case .nearlyParallel:
             return shared.map { Int.random(in: 0..<4, using: &random) == 0 ? $0.nextUp : $0 }
+        case .nearlyEqual:
+            // From what an undertrained model gives down to what a float can just tell apart.
+            let apart = power(-7 ... -1)
+            return zip(shared, each { r, _ in r.normal() * apart }).map(+)
+        case .farAway: return zip(shared, each { r, _ in r.normal() }).map { $0 * 3e28 + $1 * 1e22 }
         }
     }
 }

@@ -105,4 +105,43 @@ struct BoundTests {
             #expect(result.rescored < 500, "scale \(scale)")
         }
     }
+
+    /// Vectors around a mean that is `far` times as long as they are apart.
+    private func around(_ mean: [Float], far: Float, count: Int, _ random: inout Seeded) -> [[Float]] {
+        (0..<count).map { _ in mean.map { $0 * far + random.normal() } }
+    }
+
+    @Test("exclude as many rows of nearly equal vectors, however the index came about", arguments: [1, 30, 1000] as [Float])
+    func tightAroundAMean(far: Float) throws {
+        var random = Seeded(4)
+        let d = 64
+        let (first, second) = ((0..<d).map { _ in random.normal() }, (0..<d).map { _ in random.normal() })
+        let vectors = around(first, far: far, count: 10_000, &random)
+        let queries = (0..<3).map { _ in (0..<d).map { _ in random.normal() } }
+        func check(_ index: ItemIndex, _ how: String) throws {
+            for query in queries {
+                let result = try index.search(query, topK: 200)
+                #expect(result.rescored < 500, "\(how)")
+                #expect(try result.answer == index.snapshot.searchExhaustively(query, topK: 200).answer, "\(how)")
+            }
+        }
+        let index = try ItemIndex(dimension: d, ids: (0..<10_000).map(Int64.init), vectors: vectors.flatMap { $0 })
+        try check(index, "built at once")
+        // Elsewhere altogether, one chunk after another.
+        try index.update { draft throws(RetrievalError) in
+            for (id, vector) in around(second, far: far, count: 10_000, &random).enumerated() {
+                try draft.upsert(Int64(id), vector: vector)
+            }
+        }
+        try check(index, "replaced")
+        try index.update { draft throws(RetrievalError) in
+            for id in 0..<3000 as Range<Int64> { draft.remove(id * 3) }
+        }
+        try check(index, "thinned out")
+        let grown = try ItemIndex(dimension: d)
+        try grown.update { draft throws(RetrievalError) in
+            for (id, vector) in vectors.enumerated() { try draft.upsert(Int64(id), vector: vector) }
+        }
+        try check(grown, "grown from nothing")
+    }
 }

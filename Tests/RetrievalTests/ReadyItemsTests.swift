@@ -13,7 +13,7 @@ private final class Shelf: @unchecked Sendable {
         count = vectors.count / dimension
         let codes = try vectors.withUnsafeBufferPointer { try IndexCodes(vectors: $0, dimension: dimension, threads: 3) }
         let rows = IndexCodes.chunks(items: count) * IndexCodes.rowsPerChunk
-        let bytes = codes.codes.count + 4 * (3 * rows + vectors.count) + 2 * rows
+        let bytes = codes.codes.count + 4 * (3 * rows + vectors.count + codes.centres.count) + 2 * rows
         memory = .allocate(byteCount: max(64, bytes), alignment: 64)
         var at = memory
         func place<T: BitwiseCopyable>(_ values: [T]) -> UnsafeBufferPointer<T> {
@@ -23,7 +23,7 @@ private final class Shelf: @unchecked Sendable {
         }
         let placed = place(codes.codes)
         ready = try ReadyItems(
-            dimension: dimension, vectors: place(vectors), codes: placed, scales: place(codes.scales),
+            dimension: dimension, vectors: place(vectors), centres: place(codes.centres), codes: placed, scales: place(codes.scales),
             residuals: place(codes.residuals), norms: place(codes.norms),
             categories: place(categories + [UInt16](repeating: 0, count: rows - count)))
     }
@@ -77,17 +77,22 @@ struct ReadyItemsTests {
             try shorts.withUnsafeBufferPointer { s in
                 func part(_ count: Int) -> UnsafeBufferPointer<Float> { UnsafeBufferPointer(rebasing: f[..<count]) }
                 _ = try ReadyItems(
-                    dimension: 2, vectors: part(6), codes: codes, scales: part(1024), residuals: part(1024), norms: part(1024),
+                    dimension: 2, vectors: part(6), centres: part(2), codes: codes, scales: part(1024), residuals: part(1024), norms: part(1024),
                     categories: s)
                 #expect(throws: RetrievalError.wrongLength(operation: "ready vectors", expected: 6, got: 7)) {
                     try ReadyItems(
-                        dimension: 2, vectors: part(7), codes: codes, scales: part(1024), residuals: part(1024),
+                        dimension: 2, vectors: part(7), centres: part(2), codes: codes, scales: part(1024), residuals: part(1024),
                         norms: part(1024), categories: s)
                 }
                 #expect(throws: RetrievalError.wrongLength(operation: "ready norms", expected: 1024, got: 1023)) {
                     try ReadyItems(
-                        dimension: 2, vectors: part(6), codes: codes, scales: part(1024), residuals: part(1024),
-                        norms: part(1023), categories: s)
+                        dimension: 2, vectors: part(6), centres: part(2), codes: codes, scales: part(1024),
+                        residuals: part(1024), norms: part(1023), categories: s)
+                }
+                #expect(throws: RetrievalError.wrongLength(operation: "ready centres", expected: 2, got: 4)) {
+                    try ReadyItems(
+                        dimension: 2, vectors: part(6), centres: part(4), codes: codes, scales: part(1024),
+                        residuals: part(1024), norms: part(1024), categories: s)
                 }
             }
         }

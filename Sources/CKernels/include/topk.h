@@ -16,16 +16,23 @@ int hs_topk_best_isa(void);
 /// Bytes of codes for one chunk of d-dimensional rows; codes start on a 64-byte boundary.
 long hs_topk_code_bytes(long d);
 
-/// Rows at ..< at + rows of a chunk from x [rows, d]. Row = scale * (code - 128) + a rest whose length is at most
-/// `residuals`; the length of scale * (code - 128) is at most `norms`. Returns the first row that holds a NaN or an
-/// infinity, or -1; rows after it are not written.
-long hs_topk_quantise(const float *x, long rows, long d, long at, uint8_t *codes, float *scales, float *residuals,
-                      float *norms);
-/// Copies the codes of one row to another place, in this or another chunk.
+/// The mean of x [rows, d]: the vector that the rows' codes are best counted from. Zero where an element is beyond 2^100
+/// in magnitude, a NaN or an infinity, so that nothing overflows in the bounds.
+void hs_topk_centre(const float *x, long rows, long d, float *centre);
+/// The length of a centre, rounded up.
+double hs_topk_centre_length(const float *centre, long d);
+/// Rows at ..< at + rows of a chunk from x [rows, d]. Row = centre + scale * (code - 128) + a rest whose length is at most
+/// `residuals`; the length of scale * (code - 128) is at most `norms`. Any centre from `hs_topk_centre` will do. Returns
+/// the first row that holds a NaN or an infinity, or -1; rows after it are not written.
+long hs_topk_quantise(const float *x, long rows, long d, long at, const float *centre, uint8_t *codes, float *scales,
+                      float *residuals, float *norms);
+/// Copies the codes of one row to another place, in this or another chunk of the same centre.
 void hs_topk_move_codes(const uint8_t *from, long row, uint8_t *to, long place, long d);
 
 typedef struct {
     const float *vectors;  // [count, d]
+    const float *centre;   // [d], what codes are counted from
+    double centre_length;  // as `hs_topk_centre_length` has it
     const uint8_t *codes;
     const float *scales, *residuals, *norms;  // HS_TOPK_CHUNK of each
     const int64_t *ids;
@@ -37,6 +44,7 @@ typedef struct {
     double *wide;    // the query itself, widened and padded with zeros to a multiple of 16
     long d;
     int exponent;    // bounds are kept of 2^exponent <q, x>, so that no query is too long or too short
+    double length;   // at least the query's, after that scaling
     float scale;     // of the codes, after that scaling
     float residual_weight, norm_weight;  // |bound| <= residual_weight residual + norm_weight norm
     int32_t offset;  // -128 sum of codes
