@@ -1,6 +1,6 @@
 extension Bar {
   /// What was promised of the HTTP server.
-  static func http(_ report: Report) -> [Bar] {
+  static func server(_ report: Report) -> [Bar] {
     func figure(_ name: String, _ text: (Row) -> String, _ isMet: (Row) -> Bool) -> [(text: String, isMet: Bool)] {
       report.rows.filter { $0.name == name }.map { ("`\(name)`: \(text($0))", isMet($0)) }
     }

@@ -1,6 +1,6 @@
 extension Bar {
   /// What was promised of serving, as far as it can be measured without a server.
-  static func serving(_ report: Report) -> [Bar] {
+  static func ranking(_ report: Report) -> [Bar] {
     func figures(_ names: [String], threads: Int? = nil, atLeast bar: Double) -> [(text: String, isMet: Bool)] {
       report.rows.filter { names.contains($0.name) && (threads == nil || $0.threads == threads) }
         .map {

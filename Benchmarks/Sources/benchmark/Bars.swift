@@ -12,7 +12,17 @@ struct Bar {
       ? "met" : figures.contains(where: \.isMet) ? "partly met" : "**not met**"
   }
 
-  static func all(_ report: Report) -> [Bar] {
+  static func all(_ report: Report) -> [Bar] { Part.allCases.flatMap { of($0, report) } }
+
+  static func of(_ part: Part, _ report: Report) -> [Bar] {
+    switch part {
+    case .training: training(report)
+    case .ranking: ranking(report)
+    case .server: server(report)
+    }
+  }
+
+  private static func training(_ report: Report) -> [Bar] {
     func figures(
       _ names: [String], peer: String? = nil, _ isMet: (Row) -> Bool,
       value: (Row) -> String = { $0.ratio.digits(2) + "x" }
@@ -92,7 +102,7 @@ struct Bar {
       Bar(
         text: "padding costs nothing: 10 events where k is 50 as fast as where k is 10, within 5 %",
         figures: shortSequences(report)),
-    ] + serving(report) + http(report)
+    ]
   }
 
   private static func shortSequences(_ report: Report) -> [(text: String, isMet: Bool)] {
@@ -103,9 +113,9 @@ struct Bar {
     return [("\((ours / exact).digits(2))x", ours / exact >= 0.95)]
   }
 
-  static func markdown(_ report: Report) -> String {
+  static func markdown(_ part: Part, _ report: Report) -> String {
     (["| Bar | | Measured |", "|---|---|---|"]
-      + all(report).map {
+      + of(part, report).map {
         "| \($0.text) | \($0.verdict) | \($0.figures.map(\.text).joined(separator: "; ")) |"
       })
       .joined(separator: "\n")

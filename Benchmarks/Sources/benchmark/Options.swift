@@ -10,6 +10,8 @@ struct Options {
   var suites = Set(SuiteName.allCases)
   var json: String?
   var documents: String?
+  /// Where the suite `http` keeps what it serves; nil: in a folder that goes away.
+  var workload: String?
   /// The repository's `Benchmarks` folder: where the scripts are.
   var folder = URL(fileURLWithPath: FileManager.default.currentDirectoryPath)
   /// What the suite `http` needs besides: the program that serves and the load generator. `./benchmark` builds both.
@@ -21,6 +23,8 @@ struct Options {
     case peers, precision, manners, workers, tables, sequences, input, roofline, retrieval
     case serveCore = "serve-core"
     case http
+
+    static let training = allCases.filter { ![.retrieval, .serveCore, .http].contains($0) }
   }
 
   static let usage = """
@@ -35,8 +39,9 @@ struct Options {
       --seconds S          of one turn (3)
       --threads 1,2        for the comparison with PyTorch
       --clock wall         what a second is for work on one thread; processor: for a machine that others use too
+      --workload FOLDER    keeps what the suite http serves, and takes it from there the next time
       --json FILE          writes all rows
-      --update-docs        rewrites the figures of docs/performance.md
+      --update-docs        rewrites the figures of docs/performance.md, of the parts that the suites belong to
     """
 
   init(_ arguments: [String]) throws {
@@ -63,6 +68,7 @@ struct Options {
       case "--rounds": rounds = max(1, try number(option))
       case "--seconds": sliceSeconds = max(0.1, try number(option))
       case "--json": json = try value(option)
+      case "--workload": workload = try value(option)
       case "--update-docs": documents = ""
       case "--folder": folder = URL(fileURLWithPath: try value(option))
       case "--threads":

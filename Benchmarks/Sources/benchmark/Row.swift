@@ -1,7 +1,17 @@
 import Foundation
 
+/// What figures are about; each part has a place of its own in docs/performance.md.
+enum Part: String, CaseIterable {
+  case training
+  /// Coarse ranking and a whole ranking, in process.
+  case ranking
+  /// The HTTP server under load.
+  case server
+}
+
 /// One line of the table: ours, what it is held against, and the floor.
 struct Row: Encodable {
+  var part = Part.training
   var name: String
   var threads: Int
   var precision = "float32"
@@ -62,6 +72,21 @@ struct Report: Encodable {
   var peer: String?
   var rows: [Row] = []
   var roofline: [RooflineRow] = []
+  /// The parts that the run was asked for.
+  var parts: Set<Part> = []
+
+  enum CodingKeys: String, CodingKey {
+    case machine, clock, rounds, sliceSeconds, peakGigaflops, load, peer, rows, roofline
+  }
+
+  mutating func add(_ rows: [Row], to part: Part) {
+    parts.insert(part)
+    self.rows += rows.map {
+      var row = $0
+      row.part = part
+      return row
+    }
+  }
 
   func write(to path: String) throws {
     let encoder = JSONEncoder()

@@ -17,6 +17,12 @@ struct ServedWorkload {
     hindsight = options.hindsight
     bodies = folder.appendingPathComponent("bodies.jsonl")
     versions = ["a", "b"].map { folder.appendingPathComponent("served-\($0)") }
+    // Written last, below.
+    let complete = folder.appendingPathComponent("complete")
+    if FileManager.default.fileExists(atPath: complete.path) {
+      log("serving what is in \(folder.path)")
+      return
+    }
     log("making two packages with \(Self.items) items")
     let scripts = options.folder.appendingPathComponent("serving")
     try Command.run(
@@ -28,6 +34,7 @@ struct ServedWorkload {
         at: scripts.appendingPathComponent(name), to: folder.appendingPathComponent(name))
     }
     for (seed, version) in versions.enumerated() { try make(version, seed: seed + 1) }
+    try Data().write(to: complete)
   }
 
   private func make(_ version: URL, seed: Int) throws {

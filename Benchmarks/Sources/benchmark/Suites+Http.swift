@@ -8,7 +8,8 @@ extension Suites {
       "hindsight-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    let workload = try ServedWorkload(in: folder, options: options, log: log)
+    let kept = options.workload.map { URL(fileURLWithPath: $0, isDirectory: true) }
+    let workload = try ServedWorkload(in: kept ?? folder, options: options, log: log)
     let server = try ServerProcess(options.hindsight, serving: workload.versions[0], in: folder)
     let session = ServedSession(server: server, workload: workload, options: options, cores: Cores.count)
     var rows: [Row] = []
@@ -36,6 +37,8 @@ struct ServedSession {
   /// Requests with swaps going on, of which none may fail.
   private var swapRequests: Int { options.quick ? 1_000 : 100_000 }
   static let swapSeconds = 5.0
+  /// Of a window without swaps, one a round.
+  private var stillSeconds: Double { options.quick ? 3 : 20 }
 
   private func run(
     rate: Double? = nil, connections: Int, seconds: Double, requests: Int? = nil, warmUp: Double = 1, seed: Int
@@ -119,7 +122,7 @@ struct ServedSession {
     var reasons: [String: Int] = [:]
     var versions = Set<String>()
     for round in 1...options.rounds {
-      let still = try run(rate: rate, connections: 256, seconds: seconds, requests: count, seed: 2 * round)
+      let still = try run(rate: rate, connections: 256, seconds: stillSeconds, seed: 2 * round)
       let swapper = Swapper(server, workload.versions, everySeconds: Self.swapSeconds)
       let swapping: LoadRun
       do {

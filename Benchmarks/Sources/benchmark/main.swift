@@ -15,6 +15,7 @@ func benchmark(_ options: Options) throws {
   )
 
   func wants(_ suite: Options.SuiteName) -> Bool { options.suites.contains(suite) }
+  if !options.suites.isDisjoint(with: Options.SuiteName.training) { report.parts.insert(.training) }
   if wants(.peers) {
     for threads in options.threads where threads <= Cores.count {
       report.rows += try suites.peers(threads: threads) {
@@ -37,9 +38,9 @@ func benchmark(_ options: Options) throws {
       report.roofline += rows
     }
   }
-  if wants(.retrieval) { report.rows += try RetrievalSuite(options: options, log: say).rows() }
-  if wants(.serveCore) { report.rows += try ServingSuite(options: options, log: say).rows() }
-  if wants(.http) { report.rows += try suites.http() }
+  if wants(.retrieval) { report.add(try RetrievalSuite(options: options, log: say).rows(), to: .ranking) }
+  if wants(.serveCore) { report.add(try ServingSuite(options: options, log: say).rows(), to: .ranking) }
+  if wants(.http) { report.add(try suites.http(), to: .server) }
   for threads in [1, 2] {
     let flops = peak.flopsPerSecond(threads: threads)
     if flops.isFinite { report.peakGigaflops["\(threads)"] = flops * 1e-9 }
