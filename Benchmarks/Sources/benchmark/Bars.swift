@@ -12,8 +12,6 @@ struct Bar {
       ? "met" : figures.contains(where: \.isMet) ? "partly met" : "**not met**"
   }
 
-  static func all(_ report: Report) -> [Bar] { Part.allCases.flatMap { of($0, report) } }
-
   static func of(_ part: Part, _ report: Report) -> [Bar] {
     switch part {
     case .training: training(report)

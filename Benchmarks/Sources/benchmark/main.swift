@@ -46,7 +46,7 @@ func benchmark(_ options: Options) throws {
     if flops.isFinite { report.peakGigaflops["\(threads)"] = flops * 1e-9 }
   }
   say("")
-  for bar in Bar.all(report) {
+  for bar in Part.allCases.filter(report.parts.contains).flatMap({ Bar.of($0, report) }) {
     say(
       "\(bar.verdict): \(bar.text)"
         + bar.figures.map { "\n    \($0.isMet ? "+" : "-") \($0.text)" }.joined())
