@@ -37,8 +37,8 @@ struct ServedSession {
   /// Requests with swaps going on, of which none may fail.
   private var swapRequests: Int { options.quick ? 1_000 : 100_000 }
   static let swapSeconds = 5.0
-  /// Of a window without swaps, one a round.
-  private var stillSeconds: Double { options.quick ? 3 : 20 }
+  /// Of a window with swaps and of one without: one of each a round.
+  private var windowSeconds: Double { options.quick ? 11 : 20 }
 
   private func run(
     rate: Double? = nil, connections: Int, seconds: Double, requests: Int? = nil, warmUp: Double = 1, seed: Int
@@ -110,23 +110,19 @@ struct ServedSession {
 
   // MARK: Hot swap
 
-  /// Windows with a swap every five seconds, and windows without, by turns.
+  /// Windows with a swap every five seconds, and windows without, by turns, at half load; then as many requests as are
+  /// wanted, as fast as they are answered, with swaps going on.
   func swaps(_ capacity: Double) throws -> [Row] {
     let rate = capacity / 2
-    let requests = (swapRequests + options.rounds - 1) / options.rounds
-    // Long enough for two swaps, however fast the server is.
-    let count = max(requests, Int(rate * Self.swapSeconds * 2))
-    let seconds = Double(count) / rate * 1.2 + 5
     var (pairs, ratios) = ([(still: Double, swapping: Double)](), [Double]())
     var (sent, failed, swaps, stillFailed) = (0, 0, 0, 0)
     var reasons: [String: Int] = [:]
     var versions = Set<String>()
-    for round in 1...options.rounds {
-      let still = try run(rate: rate, connections: 256, seconds: stillSeconds, seed: 2 * round)
+    func whileSwapping(_ measure: () throws -> LoadRun) throws -> LoadRun {
       let swapper = Swapper(server, workload.versions, everySeconds: Self.swapSeconds)
-      let swapping: LoadRun
+      let run: LoadRun
       do {
-        swapping = try run(rate: rate, connections: 256, seconds: seconds, requests: count, seed: 2 * round + 1)
+        run = try measure()
       } catch {
         _ = try? swapper.stop()
         throw error
@@ -134,28 +130,42 @@ struct ServedSession {
       swaps += try swapper.stop()
       // Each window begins with the version that the swapper takes it to begin with.
       try server.load(workload.versions[0])
+      sent += run.requests
+      failed += run.failed
+      run.statuses.filter { $0.key != "200" }.forEach { reasons["status \($0.key)", default: 0] += $0.value }
+      reasons["no answer", default: 0] += run.failures.total
+      versions.formUnion(run.tally.keys)
+      return run
+    }
+    for round in 1...options.rounds {
+      let still = try run(rate: rate, connections: 256, seconds: windowSeconds, seed: 2 * round)
+      let swapping = try whileSwapping {
+        try run(rate: rate, connections: 256, seconds: windowSeconds, seed: 2 * round + 1)
+      }
       pairs.append((try latency(still).p99, try latency(swapping).p99))
       ratios.append(pairs[round - 1].swapping / pairs[round - 1].still)
-      sent += swapping.requests
-      failed += swapping.failed
       stillFailed += still.failed
-      swapping.statuses.filter { $0.key != "200" }.forEach { reasons["status \($0.key)", default: 0] += $0.value }
-      reasons["no answer", default: 0] += swapping.failures.total
-      versions.formUnion(swapping.tally.keys)
+    }
+    let inWindows = swaps
+    let left = max(1, swapRequests - sent)
+    // The time is a limit, for a server that has stopped to answer.
+    _ = try whileSwapping {
+      try run(connections: 8, seconds: 10 + 4 * Double(left) / capacity, requests: left, seed: 99)
     }
     guard versions.count == workload.versions.count else {
       throw BenchmarkError("expected answers of \(workload.versions.count) versions, found \(versions.sorted())")
     }
     var p99 = row(
       "rank-swap-p99", pairs.map(\.swapping).median, "hindsight without swaps", pairs.map(\.still).median, unit: "ms",
-      note: "\(swaps) swaps, one every \(Self.swapSeconds.digits(0)) s, at half load; both versions answered")
+      note: "\(inWindows) swaps, one every \(Self.swapSeconds.digits(0)) s, at half load; both versions answered")
     p99.ratio = ratios.median
     let why = reasons.filter { $0.value > 0 }.map { "\($0.value) \($0.key)" }.sorted().joined(separator: ", ")
     return [
       p99,
       row(
         "rank-swap-failed", Double(failed), "requests", Double(sent), unit: "failed",
-        note: "\(why.isEmpty ? "every request was answered with 200" : why); without swaps \(stillFailed) failed"),
+        note: "\(why.isEmpty ? "every request was answered with 200" : why), \(swaps) swaps; half load, then a closed loop of "
+          + "8 connections; without swaps \(stillFailed) failed"),
     ]
   }
 
