@@ -70,7 +70,7 @@ struct Options {
       case "--json": json = try value(option)
       case "--workload": workload = try value(option)
       case "--update-docs": documents = ""
-      case "--folder": folder = URL(fileURLWithPath: try value(option))
+      case "--folder": folder = URL(fileURLWithPath: try value(option)).standardizedFileURL
       case "--threads":
         threads = try value(option).split(separator: ",").map {
           guard let count = Int($0), count > 0 else {
