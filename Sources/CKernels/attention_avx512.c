@@ -1,41 +1,33 @@
 // Float attention in AVX-512: the same steps as `hs_attention_portable`, products in tiles of `tiles.h`, softmax in
 // base 2. A request's head lives in the first-level cache: 50 keys transposed are 8 KB, its scores 13 KB.
-#include <math.h>
-
-#include "attention_parts.h"
+#include "attention_softmax.h"
 
 #ifdef HS_AVX512
-#include "lanes.h"
-#include "product_parts.h"
-#include "scratch.h"
-
-#define LOG2_E 1.4426950408889634f
-#define LN_2 0.6931471805599453f
-
-AVX512_INLINE long whole_vectors(long n) { return (n + 15) / 16 * 16; }
-
-// to [d, width] = scale from^T of n rows, the columns from n to width zero.
+// to [d, width] = scale from^T of n rows; the columns from n to width repeat the last row, which is of no account.
 static AVX512 void transpose_scaled(const float *from, long stride, long n, long d, float scale, float *to,
                                     long width) {
     const __m512 factor = _mm512_set1_ps(scale);
     for (long j = 0; j < width; j += 16)
         for (long c = 0; c < d; c += 16) {
-            const __mmask16 there = FIRST_LANES(d - c);
+            const float *at = from + j * stride + c;
+            const long last = n - 1 - j;
             __m512 rows[16];
-            if (j + 16 <= n) {
-                UNROLL for (int l = 0; l < 16; l++)
-                    rows[l] = _mm512_mul_ps(factor, _mm512_maskz_loadu_ps(there, from + (j + l) * stride + c));
+            if (d - c >= 16) {
+                if (last >= 15) {
+                    UNROLL for (int l = 0; l < 16; l++) rows[l] = _mm512_loadu_ps(at + l * stride);
+                } else {
+                    UNROLL for (int l = 0; l < 16; l++) rows[l] = _mm512_loadu_ps(at + (l < last ? l : last) * stride);
+                }
             } else {
-                for (long l = 0; l < 16; l++)
-                    rows[l] = j + l < n
-                                  ? _mm512_mul_ps(factor, _mm512_maskz_loadu_ps(there, from + (j + l) * stride + c))
-                                  : _mm512_setzero_ps();
+                UNROLL for (int l = 0; l < 16; l++)
+                    rows[l] = _mm512_maskz_loadu_ps(FIRST_LANES(d - c), at + (l < last ? l : last) * stride);
             }
             transpose_lanes(rows);
+            float *row = to + c * width + j;
             if (d - c >= 16) {
-                UNROLL for (int l = 0; l < 16; l++) _mm512_storeu_ps(to + (c + l) * width + j, rows[l]);
+                UNROLL for (int l = 0; l < 16; l++) _mm512_storeu_ps(row + l * width, _mm512_mul_ps(factor, rows[l]));
             } else {
-                for (long l = 0; l < d - c; l++) _mm512_storeu_ps(to + (c + l) * width + j, rows[l]);
+                for (long l = 0; l < d - c; l++) _mm512_storeu_ps(row + l * width, _mm512_mul_ps(factor, rows[l]));
             }
         }
 }
@@ -81,24 +73,9 @@ static AVX512 void multiply_by_56(long rows, long inner, const float *a, long ar
     }
 }
 
-// C [rows, columns] = (or +=) A B, A(i, p) = a[i arow + p ainner].
 static AVX512 void multiply(long rows, long inner, long columns, const float *a, long arow, long ainner,
                             const float *b, long brow, float *c, long cstride, int accumulates) {
-    for (long j = 0; j < columns;) {
-        const long left = columns - j, width = left >= 64 ? 64 : left > 48 ? 48 : left;
-        const hs_tile tile = {
-            .b = b + j,
-            .k = inner,
-            .arow = arow,
-            .ainner = ainner,
-            .brow = brow,
-            .cstride = cstride,
-            .addendstride = cstride,
-            .last = FIRST_LANES(width - (width - 1) / 16 * 16),
-        };
-        hs_tile_rows(&tile, rows, width, a, c + j, accumulates ? c + j : 0, 0);
-        j += width;
-    }
+    multiply_by(hs_tile_rows, rows, inner, columns, a, arow, ainner, b, brow, c, cstride, accumulates);
 }
 
 // scores [rows, np] of n keys from their transpose; what lies between n and np is of no account.
@@ -108,52 +85,6 @@ static AVX512 void multiply_keys(long rows, long d, long n, const float *a, long
         multiply_by_56(rows, d, a, arow, keys, np, scores, np);
     else
         multiply(rows, d, np, a, arow, 1, keys, np, scores, np, 0);
-}
-
-// p = 2^(p - max) a row, zero from n to np; one over the sums of the rows, and their log-sum-exp.
-static AVX512 void softmax_rows(float *p, long rows, long n, long np, float *over, float *lse) {
-    float sums[QUERIES], largest[QUERIES];
-    const long whole = np - 16;
-    const __mmask16 last = FIRST_LANES(n - whole);
-    for (long i = 0; i < rows; i++) {
-        float *row = p + i * np;
-        __m512 top = _mm512_mask_mov_ps(_mm512_set1_ps(-INFINITY), last, _mm512_loadu_ps(row + whole));
-        __m512 sum = _mm512_setzero_ps();
-        for (long j = 0; j < whole; j += 16) top = _mm512_max_ps(top, _mm512_loadu_ps(row + j));
-        const float m = largest[i] = _mm512_reduce_max_ps(top);
-        const __m512 shift = _mm512_set1_ps(m);
-        for (long j = 0; j < whole; j += 16) {
-            __m512 e = exp2_lanes(_mm512_sub_ps(_mm512_loadu_ps(row + j), shift));
-            _mm512_storeu_ps(row + j, e);
-            sum = _mm512_add_ps(sum, e);
-        }
-        __m512 e = exp2_lanes(_mm512_sub_ps(_mm512_loadu_ps(row + whole), shift));
-        e = _mm512_maskz_mov_ps(last, e);
-        _mm512_storeu_ps(row + whole, e);
-        sums[i] = _mm512_reduce_add_ps(_mm512_add_ps(sum, e));
-    }
-    for (long i = rows; i < whole_vectors(rows); i++) sums[i] = 1, largest[i] = 0;
-    for (long i = 0; i < rows; i += 16) {
-        __m512 sum = _mm512_loadu_ps(sums + i);
-        lanes logarithm = (lanes)sum;
-        log_lanes(&logarithm);
-        _mm512_storeu_ps(over + i, _mm512_div_ps(_mm512_set1_ps(1), sum));
-        _mm512_storeu_ps(
-            lse + i, _mm512_fmadd_ps(_mm512_loadu_ps(largest + i), _mm512_set1_ps(LN_2), (__m512)logarithm));
-    }
-}
-
-static AVX512 void scale_rows(float *x, long stride, long rows, long columns, const float *factors) {
-    for (long i = 0; i < rows; i++)
-        for (long c = 0; c < columns; c += 16) {
-            const __mmask16 there = FIRST_LANES(columns - c);
-            float *at = x + i * stride + c;
-            __m512 y = _mm512_mul_ps(_mm512_set1_ps(factors[i]), _mm512_maskz_loadu_ps(there, at));
-            if (there == 0xffff)
-                _mm512_storeu_ps(at, y);
-            else
-                _mm512_mask_storeu_ps(at, there, y);
-        }
 }
 
 AVX512 void hs_attention_avx512(const float *qkv, long qkvstride, const int32_t *offsets, long requests, long heads,
@@ -173,7 +104,7 @@ AVX512 void hs_attention_avx512(const float *qkv, long qkvstride, const int32_t 
                 float over[QUERIES], lse[QUERIES];
                 float *o = out + (first + i) * outstride + h * d;
                 multiply_keys(rows, d, n, q + i * qkvstride, qkvstride, keys, np, p);
-                softmax_rows(p, rows, n, np, over, lse);
+                softmax_rows(p, np, rows, n, over, lse);
                 multiply(rows, n, d, p, np, 1, v, qkvstride, o, outstride, 0);
                 scale_rows(o, outstride, rows, d, over);
                 for (long j = 0; j < rows; j++) logsumexp[(first + i + j) * heads + h] = lse[j];

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "bf16.h"
 #include "product_parts.h"
 #include "scratch.h"
 
@@ -68,29 +69,9 @@ static void pack_scalar(const float *b, long stride, int transposed, long k, lon
 #define TILE_NAME(R, V) bf16_tile_##R##x##V
 #include "tiles.h"
 
-/// Lane l becomes the pair (first[l], second[l]).
-static inline __attribute__((always_inline)) AVX512_BF16 __m512i pairs_of_rows(__m512 first, __m512 second) {
-    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
-                                           21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(second, first));
-}
-
-/// Lane l becomes the pair (x[2 l], x[2 l + 1]) of 32 floats, of which the first `count` are there.
-static inline __attribute__((always_inline)) AVX512_BF16 __m512i pairs_in_row(const float *x, long count) {
-    __m512 low = _mm512_maskz_loadu_ps(FIRST_LANES(count), x);
-    __m512 high = count > 16 ? _mm512_maskz_loadu_ps(FIRST_LANES(count - 16), x + 16) : _mm512_setzero_ps();
-    return (__m512i)_mm512_cvtne2ps_pbh(high, low);
-}
-
-/// Rows of `columns` floats, two a row of pairs.
-static AVX512_BF16 void pack_rows(const float *x, long stride, long rows, long columns, float *to, long tostride) {
-    for (long p = 0; p < rows; p += 2, x += 2 * stride, to += tostride)
-        for (long j = 0; j < columns; j += 16) {
-            const __mmask16 there = FIRST_LANES(columns - j);
-            __m512 first = _mm512_maskz_loadu_ps(there, x + j);
-            __m512 second = p + 1 < rows ? _mm512_maskz_loadu_ps(there, x + stride + j) : _mm512_setzero_ps();
-            _mm512_storeu_si512(to + j, pairs_of_rows(first, second));
-        }
+AVX512_BF16 void hs_bf16_tile_rows(const hs_tile *tile, long m, long columns, const float *a, float *c,
+                                   const float *addend, const float *gate) {
+    bf16_tile_stripxrows(tile, m, columns, a, c, addend, gate);
 }
 
 static AVX512_BF16 void pack_transposed(const float *b, long stride, long k, long n, float *packed) {

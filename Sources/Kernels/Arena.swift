@@ -1,3 +1,5 @@
+import Foundation
+
 /// Scratch memory of one worker: views are handed out in order and all taken back by `reset`, so that
 /// a training step allocates nothing once the arena has grown to the size of a batch.
 ///
@@ -71,17 +73,18 @@ public final class Arena<Element> {
 
     private func grow(atLeast count: Int) {
         let bytes = count * MemoryLayout<Element>.stride
-        let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+        let raw = HugePages.allocate(byteCount: bytes)
         blocks.append(Block(base: raw.bindMemory(to: Element.self, capacity: count), capacity: count))
         allocations += 1
     }
 }
 
-extension Arena where Element: AdditiveArithmetic {
+extension Arena where Element: Scalar {
     /// A matrix of zeros.
     public func zeros(_ rows: Int, _ columns: Int) -> Matrix<Element> {
         let result = matrix(rows, columns)
-        result.base.update(repeating: .zero, count: rows * columns)
+        // As bytes, since a generic assignment would go element by element.
+        memset(result.base, 0, rows * columns * MemoryLayout<Element>.stride)
         return result
     }
 }

@@ -3,23 +3,26 @@ import CKernels
 extension Float {
     public static func attention(
         qkv: Matrix<Float>, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
-        into out: Matrix<Float>, logSumExp: UnsafeMutablePointer<Float>
+        precision: ProductPrecision = .float32, into out: Matrix<Float>, logSumExp: UnsafeMutablePointer<Float>
     ) {
         Shapes.attention("attention", qkv, out, heads: heads, headDimension: headDimension)
         Shapes.offsets("attention", offsets, requests: requests, rows: qkv.rows)
-        hs_attention_f32(
+        let kernel = rounds(precision) ? hs_attention_bf16 : hs_attention_f32
+        kernel(
             qkv.base, qkv.stride, offsets, requests, heads, headDimension, out.base, out.stride, logSumExp)
     }
 
     public static func attentionBackward(
         qkv: Matrix<Float>, out: Matrix<Float>, dout: Matrix<Float>, logSumExp: UnsafePointer<Float>,
-        offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int, into dqkv: Matrix<Float>
+        offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
+        precision: ProductPrecision = .float32, into dqkv: Matrix<Float>
     ) {
         Shapes.attention("attentionBackward", qkv, out, heads: heads, headDimension: headDimension)
         Shapes.same("attentionBackward", "out", out, "dout", dout)
         Shapes.same("attentionBackward", "qkv", qkv, "dqkv", dqkv)
         Shapes.offsets("attentionBackward", offsets, requests: requests, rows: qkv.rows)
-        hs_attention_backward_f32(
+        let kernel = rounds(precision) ? hs_attention_backward_bf16 : hs_attention_backward_f32
+        kernel(
             qkv.base, qkv.stride, out.base, out.stride, dout.base, dout.stride, logSumExp, offsets, requests,
             heads, headDimension, dqkv.base, dqkv.stride)
     }
@@ -35,12 +38,14 @@ extension Float {
         Shapes.offsets("meanPoolBackward", offsets, requests: dy.rows, rows: dx.rows)
         hs_mean_pool_backward_f32(dy.base, dy.stride, offsets, dy.rows, dy.columns, dx.base, dx.stride)
     }
+
+    private static func rounds(_ precision: ProductPrecision) -> Bool { precision == .bfloat16 && Processor.hasBFloat16 }
 }
 
 extension Double {
     public static func attention(
         qkv: Matrix<Double>, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
-        into out: Matrix<Double>, logSumExp: UnsafeMutablePointer<Double>
+        precision: ProductPrecision = .float32, into out: Matrix<Double>, logSumExp: UnsafeMutablePointer<Double>
     ) {
         Shapes.attention("attention", qkv, out, heads: heads, headDimension: headDimension)
         Shapes.offsets("attention", offsets, requests: requests, rows: qkv.rows)
@@ -50,7 +55,8 @@ extension Double {
 
     public static func attentionBackward(
         qkv: Matrix<Double>, out: Matrix<Double>, dout: Matrix<Double>, logSumExp: UnsafePointer<Double>,
-        offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int, into dqkv: Matrix<Double>
+        offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
+        precision: ProductPrecision = .float32, into dqkv: Matrix<Double>
     ) {
         Shapes.attention("attentionBackward", qkv, out, heads: heads, headDimension: headDimension)
         Shapes.same("attentionBackward", "out", out, "dout", dout)

@@ -67,13 +67,16 @@ public protocol Scalar: BinaryFloatingPoint, Sendable {
     // MARK: Ragged sequences; request r owns rows offsets[r] ..< offsets[r + 1]
     /// Multi-head attention within each request. qkv [events, 3 heads d]: queries, keys, values, each
     /// head-major; out [events, heads d] = softmax(Q K^T / sqrt d) V a head. `logSumExp` [events, heads]
-    /// is kept for backward, which recomputes the probabilities.
+    /// is kept for backward, which recomputes the probabilities. `precision` is what the inputs of its
+    /// products are rounded to, where the processor knows bfloat16.
     static func attention(
         qkv: Matrix<Self>, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
-        into out: Matrix<Self>, logSumExp: UnsafeMutablePointer<Self>)
+        precision: ProductPrecision, into out: Matrix<Self>, logSumExp: UnsafeMutablePointer<Self>)
+    /// The gradient of attention, with the precision of its products.
     static func attentionBackward(
         qkv: Matrix<Self>, out: Matrix<Self>, dout: Matrix<Self>, logSumExp: UnsafePointer<Self>,
-        offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int, into dqkv: Matrix<Self>)
+        offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int, precision: ProductPrecision,
+        into dqkv: Matrix<Self>)
     /// Mean over each request's rows; an empty sequence gives zeros.
     static func meanPool(_ x: Matrix<Self>, offsets: UnsafePointer<Int32>, into y: Matrix<Self>)
     /// dx[e] = dy[r] / length, written.

@@ -145,7 +145,7 @@ public final class SequenceBlock<S: Scalar> {
         S.product(x, transposed: false, weights.queriesKeysValues, into: qkv, Finish())
         S.attention(
             qkv: qkv, offsets: chunk.offsets, requests: chunk.requests.count, heads: shape.heads,
-            headDimension: shape.headDimension, into: attended,
+            headDimension: shape.headDimension, precision: pass.precision, into: attended,
             logSumExp: kept.logSumExp + chunk.rows.lowerBound * shape.heads)
         let sum1 = kept.sum1.rows(chunk.rows)
         S.product(attended, transposed: false, weights.projection, into: sum1, Finish(adding: x))
@@ -216,7 +216,8 @@ public final class SequenceBlock<S: Scalar> {
         S.attentionBackward(
             qkv: kept.qkv.rows(chunk.rows), out: attended, dout: dattended,
             logSumExp: kept.logSumExp + chunk.rows.lowerBound * shape.heads, offsets: chunk.offsets,
-            requests: chunk.requests.count, heads: shape.heads, headDimension: shape.headDimension, into: dqkv)
+            requests: chunk.requests.count, heads: shape.heads, headDimension: shape.headDimension,
+            precision: pass.precision, into: dqkv)
         pass.addWeightGradient(kept.x.rows(chunk.rows), dqkv, to: pass.gradient(queriesKeysValues))
         S.product(dqkv, transposed: false, weights.queriesKeysValues, into: dx, Finish(adding: dsum1))
     }

@@ -39,9 +39,11 @@ final class DenseParameters: @unchecked Sendable {
         self.optimiser = optimiser
         momentum = statisticMomentum
         values = ZeroedMemory(count: count)
+        values.preferHugePages()
         stateSpecs = optimiser.denseState
         states = stateSpecs.map { [count] state in
             let memory = ZeroedMemory(count: count)
+            memory.preferHugePages()
             if state.initialValue != 0 { memory.base.update(repeating: state.initialValue, count: count) }
             return memory
         }

@@ -10,6 +10,10 @@ public protocol ParameterServer: AnyObject, Sendable {
     var denseLayout: [DenseLayoutEntry] { get }
     var tables: [TableSpec] { get }
 
+    /// All dense parameters where they lie, if that is in this process. Without a lock: for a reader who knows that
+    /// nobody pushes meanwhile, and writes nothing.
+    var denseInPlace: UnsafeMutablePointer<Float>? { get }
+
     /// Copies all dense parameters into `destination`, `denseCount` floats.
     func pullDense(into destination: UnsafeMutablePointer<Float>)
 
@@ -33,6 +37,8 @@ public protocol ParameterServer: AnyObject, Sendable {
 }
 
 extension ParameterServer {
+    public var denseInPlace: UnsafeMutablePointer<Float>? { nil }
+
     /// Applies the gradients of all dense parameters.
     public func pushDense(_ gradients: UnsafePointer<Float>, learningRate: Float) {
         pushDense(gradients, ranges: [0..<denseCount], learningRate: learningRate)

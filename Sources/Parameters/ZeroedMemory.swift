@@ -1,4 +1,5 @@
 import Foundation
+import Kernels
 
 /// Floats that are zero until written, straight from the kernel: pages never touched cost nothing. The
 /// owner does the locking.
@@ -7,26 +8,30 @@ final class ZeroedMemory: @unchecked Sendable {
     let base: UnsafeMutablePointer<Float>
     let count: Int
     private let byteCount: Int
+    private let mapping: (start: UnsafeMutableRawPointer, byteCount: Int)
 
     init(count: Int) {
         self.count = count
         byteCount = max(count, 1) * MemoryLayout<Float>.stride
+        // Room to begin, and to end, at a huge page; address space costs nothing.
+        let room = byteCount < HugePages.size ? byteCount : byteCount + 2 * HugePages.size
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-        guard let raw = mmap(nil, byteCount, PROT_READ | PROT_WRITE, Int32(flags), -1, 0), raw != MAP_FAILED else {
+        guard let raw = mmap(nil, room, PROT_READ | PROT_WRITE, Int32(flags), -1, 0), raw != MAP_FAILED else {
             fatalError("no address space for \(byteCount) bytes of parameters: \(String(cString: strerror(errno)))")
         }
-        base = raw.bindMemory(to: Float.self, capacity: count)
+        mapping = (raw, room)
+        let aligned = byteCount < HugePages.size ? raw : raw.alignedUp(toMultipleOf: HugePages.size)
+        base = aligned.bindMemory(to: Float.self, capacity: count)
     }
 
-    deinit { munmap(base, byteCount) }
+    deinit { munmap(mapping.start, mapping.byteCount) }
 
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count * MemoryLayout<Float>.stride) }
 
     /// Asks for huge pages, for memory that will be filled whole and then read at random places.
     func preferHugePages() {
-        #if os(Linux)
-        madvise(base, byteCount, Int32(MADV_HUGEPAGE))
-        #endif
+        guard byteCount >= HugePages.size else { return }
+        HugePages.prefer(base, byteCount: (byteCount + HugePages.size - 1) / HugePages.size * HugePages.size)
     }
 
     func bytes(of range: Range<Int>) -> UnsafeRawBufferPointer {

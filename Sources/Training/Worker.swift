@@ -6,6 +6,14 @@ import Parameters
 import Rankers
 import Schema
 
+/// How a worker comes by the dense parameters.
+enum DenseReading {
+    /// Where the server keeps them: for one worker, and for workers that compute and push in turns.
+    case inPlace
+    /// A copy a step: another worker may push while this one computes.
+    case copied
+}
+
 /// One worker of the parameter server system: pulls what a batch needs, computes, pushes gradients.
 /// "All parameters are stored in the servers and most computation is executed in the workers" (section 4).
 ///
@@ -14,6 +22,8 @@ final class Worker: @unchecked Sendable {
     // Unchecked: the pool hands each worker to one thread.
     let graph: DistillationGraph<Float>
     private let server: any ParameterServer
+    /// A copy of the dense parameters, unless they are read where they are.
+    private let copy: UnsafeMutablePointer<Float>?
     private let weights: UnsafeMutablePointer<Float>
     let gradients: UnsafeMutablePointer<Float>
     private let statistics: [ParameterSlot]
@@ -27,20 +37,32 @@ final class Worker: @unchecked Sendable {
             advice: "Leave the key out, or say float32.")
     }
 
-    init(plan: DistillationPlan, server: any ParameterServer, precision: TrainingPrecision) {
+    init(plan: DistillationPlan, server: any ParameterServer, precision: TrainingPrecision, dense: DenseReading) {
         graph = DistillationGraph(plan)
         self.precision = precision == .bfloat16 ? .bfloat16 : .float32
         self.server = server
         let count = max(1, graph.layout.count)
-        weights = .allocate(capacity: count)
-        weights.initialize(repeating: 0, count: count)
-        gradients = .allocate(capacity: count)
-        gradients.initialize(repeating: 0, count: count)
+        if dense == .inPlace, let inPlace = server.denseInPlace {
+            copy = nil
+            weights = inPlace
+        } else {
+            let memory = Self.zeros(count)
+            copy = memory
+            weights = memory
+        }
+        gradients = Self.zeros(count)
         statistics = graph.layout.entries.filter { $0.kind == .statistic }.map(\.slot)
     }
 
+    private static func zeros(_ count: Int) -> UnsafeMutablePointer<Float> {
+        let raw = HugePages.allocate(byteCount: count * MemoryLayout<Float>.stride)
+        let memory = raw.bindMemory(to: Float.self, capacity: count)
+        memory.initialize(repeating: 0, count: count)
+        return memory
+    }
+
     deinit {
-        weights.deallocate()
+        copy?.deallocate()
         gradients.deallocate()
     }
 
@@ -117,7 +139,7 @@ final class Worker: @unchecked Sendable {
     }
 
     private func pull() {
-        server.pullDense(into: weights)
+        if let copy { server.pullDense(into: copy) }
         for index in graph.exchange.tables.indices {
             let rows = graph.exchange.rows(index)
             guard !rows.isEmpty else { continue }

@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 import Kernels
 import Testing
 
@@ -103,6 +104,41 @@ struct SequenceTests {
             qkv: qkv.double, out: out.double, dout: dout.double, logSumExp: lse.d, offsets: offsets,
             requests: offsets.count - 1, heads: heads, headDimension: d, into: dqkv.double)
         dqkv.expectAgreement(tolerance: 1e-5)
+    }
+
+    @Test(
+        "Attention in bfloat16 is that of float32 to one part in a hundred, and no less rounded than it says",
+        .enabled(if: Processor.hasBFloat16), arguments: [8, 17, 32, 48])
+    func attentionInBFloat16(d: Int) {
+        var random = SplitMix(state: 14)
+        let heads = 3
+        let offsets = offsets([2, 0, 1, 7, 49, 50, 16, 130, 0, 31, 32, 33, 64, 65])
+        let (events, requests) = (Int(offsets.last!), offsets.count - 1)
+        let qkv = Twins(events, 3 * heads * d) { random.value() }
+        let dout = Twins(events, heads * d) { random.value() }
+        func run(_ precision: ProductPrecision) -> [Twins] {
+            let (out, lse) = (Twins(events, heads * d) { .nan }, Twins(events, heads, gap: 0) { .nan })
+            let dqkv = Twins(events, 3 * heads * d) { .nan }
+            Float.attention(
+                qkv: qkv.float, offsets: offsets, requests: requests, heads: heads, headDimension: d,
+                precision: precision, into: out.float, logSumExp: lse.f)
+            Float.attentionBackward(
+                qkv: qkv.float, out: out.float, dout: dout.float, logSumExp: lse.f, offsets: offsets,
+                requests: requests, heads: heads, headDimension: d, precision: precision, into: dqkv.float)
+            return [out, lse, dqkv]
+        }
+        for (name, (rounded, exact)) in zip(["out", "logSumExp", "dqkv"], zip(run(.bfloat16), run(.float32))) {
+            var (difference, size) = (0.0, 0.0)
+            for r in 0..<events {
+                for c in 0..<exact.float.columns {
+                    difference += pow(Double(rounded.float[r, c]) - Double(exact.float[r, c]), 2)
+                    size += pow(Double(exact.float[r, c]), 2)
+                }
+            }
+            let relative = (difference / size).squareRoot()
+            #expect(relative < 0.01, "\(name)")
+            #expect(relative > 1e-6, "\(name): was anything rounded?")
+        }
     }
 
     @Test("The backward of attention is its derivative")

@@ -23,6 +23,9 @@ struct StepKernels {
   private var requests: Int { workload.requests }
   private var samples: Int { workload.batchSize }
   private let dimension = 16
+  private var productPrecision: ProductPrecision {
+    workload.precision == .bfloat16 ? .bfloat16 : .float32
+  }
 
   init(_ workload: Workload) {
     self.workload = workload
@@ -78,14 +81,15 @@ struct StepKernels {
     let (qkv, dqkv) = (scratch.matrix(events, 3 * inner), scratch.matrix(events, 3 * inner))
     let (out, dout) = (scratch.matrix(events, inner), scratch.matrix(events, inner))
     let logSumExp = scratch.vector(events * heads)
+    let precision = productPrecision
     add(.attention, flops: 6 * 2 * Double(events) * Double(length) * Double(inner)) {
       Float.attention(
         qkv: qkv, offsets: offsets, requests: requests, heads: heads, headDimension: headDimension,
-        into: out,
+        precision: precision, into: out,
         logSumExp: logSumExp)
       Float.attentionBackward(
         qkv: qkv, out: out, dout: dout, logSumExp: logSumExp, offsets: offsets, requests: requests,
-        heads: heads, headDimension: headDimension, into: dqkv)
+        heads: heads, headDimension: headDimension, precision: precision, into: dqkv)
     }
     let (z, dz, pooled) = (
       scratch.matrix(events, n), scratch.matrix(events, n), scratch.matrix(requests, n)
@@ -177,7 +181,7 @@ struct StepKernels {
     )
     let (b, db) = (scratch.vector(outputs), scratch.vector(outputs))
     let arena = arena
-    let precision = workload.precision == .bfloat16 ? ProductPrecision.bfloat16 : .float32
+    let precision = productPrecision
     add(.products, flops: 6 * Double(rows) * Double(inputs) * Double(outputs)) {
       let mark = arena.mark
       func operand(_ matrix: Matrix<Float>, transposed: Bool = false) -> RightOperand<Float> {

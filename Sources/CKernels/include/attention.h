@@ -21,3 +21,10 @@ void hs_attention_backward_portable(const float *qkv, long qkvstride, const floa
                                     const float *dout, long doutstride, const float *logsumexp,
                                     const int32_t *offsets, long requests, long heads, long d, float *dqkv,
                                     long dqkvstride);
+
+/// `hs_attention_f32` with the inputs of products rounded to bfloat16; only where `hs_has_bf16`.
+void hs_attention_bf16(const float *qkv, long qkvstride, const int32_t *offsets, long requests, long heads, long d,
+                       float *out, long outstride, float *logsumexp);
+void hs_attention_backward_bf16(const float *qkv, long qkvstride, const float *out, long outstride,
+                                const float *dout, long doutstride, const float *logsumexp, const int32_t *offsets,
+                                long requests, long heads, long d, float *dqkv, long dqkvstride);

@@ -1,0 +1,92 @@
+// What attention in AVX-512 does the same way in float32 and in bfloat16: softmax, in base 2, and its bookkeeping.
+#pragma once
+#include <math.h>
+
+#include "attention_parts.h"
+
+#ifdef HS_AVX512
+#include "lanes.h"
+#include "product_parts.h"
+#include "scratch.h"
+
+#define LOG2_E 1.4426950408889634f
+#define LN_2 0.6931471805599453f
+
+AVX512_INLINE long whole_vectors(long n) { return (n + 15) / 16 * 16; }
+
+typedef void hs_tile_rows_function(const hs_tile *, long, long, const float *, float *, const float *, const float *);
+
+// C [rows, columns] = (or +=) A B, A(i, p) = a[i arow + p ainner].
+AVX512_INLINE void multiply_by(hs_tile_rows_function *tiles, long rows, long inner, long columns, const float *a,
+                               long arow, long ainner, const float *b, long brow, float *c, long cstride,
+                               int accumulates) {
+    for (long j = 0; j < columns;) {
+        const long left = columns - j, width = left >= 64 ? 64 : left > 48 ? 48 : left;
+        const hs_tile tile = {
+            .b = b + j,
+            .k = inner,
+            .arow = arow,
+            .ainner = ainner,
+            .brow = brow,
+            .cstride = cstride,
+            .addendstride = cstride,
+            .last = FIRST_LANES(width - (width - 1) / 16 * 16),
+        };
+        tiles(&tile, rows, width, a, c + j, accumulates ? c + j : 0, 0);
+        j += width;
+    }
+}
+
+// One over the sums of the rows, and their log-sum-exp; `sums` and `largest` are QUERIES long.
+AVX512_INLINE void finish_softmax(float *sums, float *largest, long rows, float *over, float *lse) {
+    for (long i = rows; i < whole_vectors(rows); i++) sums[i] = 1, largest[i] = 0;
+    for (long i = 0; i < rows; i += 16) {
+        __m512 sum = _mm512_loadu_ps(sums + i);
+        lanes logarithm = (lanes)sum;
+        log_lanes(&logarithm);
+        _mm512_storeu_ps(over + i, _mm512_div_ps(_mm512_set1_ps(1), sum));
+        _mm512_storeu_ps(
+            lse + i, _mm512_fmadd_ps(_mm512_loadu_ps(largest + i), _mm512_set1_ps(LN_2), (__m512)logarithm));
+    }
+}
+
+// p = 2^(p - max) a row, zero from n to the end of its last vector; one over the sums of the rows, and their
+// log-sum-exp.
+AVX512_INLINE void softmax_rows(float *p, long pstride, long rows, long n, float *over, float *lse) {
+    float sums[QUERIES], largest[QUERIES];
+    const long whole = whole_vectors(n) - 16;
+    const __mmask16 last = FIRST_LANES(n - whole);
+    for (long i = 0; i < rows; i++) {
+        float *row = p + i * pstride;
+        __m512 top = _mm512_mask_mov_ps(_mm512_set1_ps(-INFINITY), last, _mm512_loadu_ps(row + whole));
+        __m512 sum = _mm512_setzero_ps();
+        for (long j = 0; j < whole; j += 16) top = _mm512_max_ps(top, _mm512_loadu_ps(row + j));
+        const float m = largest[i] = _mm512_reduce_max_ps(top);
+        const __m512 shift = _mm512_set1_ps(m);
+        for (long j = 0; j < whole; j += 16) {
+            __m512 e = exp2_lanes(_mm512_sub_ps(_mm512_loadu_ps(row + j), shift));
+            _mm512_storeu_ps(row + j, e);
+            sum = _mm512_add_ps(sum, e);
+        }
+        __m512 e = exp2_lanes(_mm512_sub_ps(_mm512_loadu_ps(row + whole), shift));
+        e = _mm512_maskz_mov_ps(last, e);
+        _mm512_storeu_ps(row + whole, e);
+        sums[i] = _mm512_reduce_add_ps(_mm512_add_ps(sum, e));
+    }
+    finish_softmax(sums, largest, rows, over, lse);
+}
+
+AVX512_INLINE void scale_rows(float *x, long stride, long rows, long columns, const float *factors) {
+    for (long i = 0; i < rows; i++)
+        for (long c = 0; c < columns; c += 16) {
+            const __mmask16 there = FIRST_LANES(columns - c);
+            float *at = x + i * stride + c;
+            __m512 y = _mm512_mul_ps(_mm512_set1_ps(factors[i]), _mm512_maskz_loadu_ps(there, at));
+            if (there == 0xffff)
+                _mm512_storeu_ps(at, y);
+            else
+                _mm512_mask_storeu_ps(at, there, y);
+        }
+}
+
+#endif
