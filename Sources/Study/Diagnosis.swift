@@ -20,7 +20,7 @@ extension Analysis {
     func diagnoses(_ arms: [ArmResult], _ comparisons: [ComparisonResult]) -> [Diagnosis] {
         let taught = arms.filter { $0.arm.control == nil && $0.teacher != nil }
         return taught.flatMap { [lead($0), calibration($0), sharpness($0)].compactMap { $0 } }
-            + controls(comparisons) + Explanation(arms: arms, comparisons: comparisons).diagnoses
+            + controls(arms, comparisons) + Explanation(arms: arms, comparisons: comparisons).diagnoses
             + arms.filter { $0.arm.control == nil && $0.arm.method == .baseline }.compactMap(overfit)
     }
 
@@ -78,9 +78,10 @@ extension Analysis {
             sentence: figures + ": soft labels say more than the labels.")
     }
 
-    private func controls(_ comparisons: [ComparisonResult]) -> [Diagnosis] {
+    private func controls(_ arms: [ArmResult], _ comparisons: [ComparisonResult]) -> [Diagnosis] {
         comparisons.compactMap { comparison in
             guard let control = comparison.control else { return nil }
+            if let easy = easyControl(arms, comparison) { return easy }
             let meaning =
                 switch control {
                 case .permutedPrivileged: "what it gains is not owed to what the privileged features say"
@@ -102,6 +103,21 @@ extension Analysis {
                     sentence: "not told apart from the control (\(signed(comparison.auc.difference))): it may be that \(meaning).")
             }
         }
+    }
+
+    /// A baseline that longer training has harmed is beaten by anything.
+    private func easyControl(_ arms: [ArmResult], _ comparison: ComparisonResult) -> Diagnosis? {
+        guard comparison.control == .equalCompute, comparison.verdict == .yes,
+            let control = arms.first(where: { $0.label == comparison.reference }), let trained = control.student,
+            let plain = arms.first(where: { $0.arm == Arm(.baseline, data: control.arm.data) })?.student,
+            trained.values.count == plain.values.count,
+            let harm = try? PairedSeeds(candidate: trained.values, baseline: plain.values).differences,
+            (harm.interval()?.upper ?? harm.mean) < 0
+        else { return nil }
+        return Diagnosis(
+            subject: "\(comparison.candidate): control, \(Control.equalCompute.title)", level: .unknown,
+            sentence: "above the control by \(signed(comparison.auc.difference)), which says little: trained that long the "
+                + "baseline overfits, and is itself \(signed(harm.mean)) from the baseline.")
     }
 
     /// Where the baseline overfits, soft labels have the most to give.

@@ -1,4 +1,5 @@
 import Evaluation
+import Foundation
 import Schema
 
 /// A study file, parsed: which runs there are, and how they are judged.
@@ -84,6 +85,9 @@ public struct StudyConfiguration: Sendable, Codable, Equatable {
         study.takeWorkers(of: run)
         return study
     }
+
+    /// Runs side by side: as many as the cores hold with their workers, unless somebody said so.
+    var sideBySide: Int { parallel ?? max(1, ProcessInfo.processInfo.activeProcessorCount / workers) }
 
     /// One worker a run, whatever the run file says, unless somebody asked for more with `--set`.
     mutating func takeWorkers(of run: RunConfiguration) {

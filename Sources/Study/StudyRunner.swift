@@ -85,7 +85,7 @@ public final class StudyRunner {
         let done = Mutex<[FinishedRun]>([])
         let parts = UncheckedParts(shards.parts)
         let stop = stopFlag
-        try WorkerPool(count: min(runs.count, study.parallel ?? ProcessInfo.processInfo.activeProcessorCount)).run { _ in
+        try WorkerPool(count: min(runs.count, study.sideBySide)).run { _ in
             while !stop.isRaised, let run = feed.withLock({ $0.popFirst() }) {
                 do {
                     let part = parts.value[run.arm.data]!

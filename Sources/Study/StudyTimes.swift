@@ -49,7 +49,7 @@ extension StudyOutcome {
             arms[i].relative = baseline.map { arms[i].seconds / $0.seconds - 1 }
         }
         return StudyTimes(
-            arms: arms, parallel: study.parallel ?? ProcessInfo.processInfo.activeProcessorCount, workers: study.workers,
+            arms: arms, parallel: study.sideBySide, workers: study.workers,
             processors: ProcessInfo.processInfo.activeProcessorCount, peakResidentBytes: peakResidentBytes())
     }
 }

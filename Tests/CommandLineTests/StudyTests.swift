@@ -168,6 +168,38 @@ struct StudyCommandTests {
         #expect(!files.exists("studies"))
     }
 
+    @Test("presets run to their tables and their drawing", arguments: [
+        ("lambda", ["as Table 5", "PFD+MD in the paper"], "The student's AUC and λ"),
+        ("manners", ["as Table 7", "Share*&Sync", "Relative"], "The teacher's training loss"),
+        ("days", ["More data, as Table 2", "PFD+MD, newest 30 %"], "the size of the data"),
+    ])
+    func presetsToTheEnd(preset: String, lines: [String], drawing: String) throws {
+        try files.edit("run.yaml", "- {name: user, side: user}", "- {name: user_id, column: user, side: user}")
+        let output = try succeed("study --preset \(preset) run.yaml --seeds 2 --controls none")
+        for line in lines { #expect(output.out.contains(line), "'\(line)' is not in: \(output.out)") }
+        let html = try files.text("studies/run-\(preset)/report.html")
+        #expect(html.contains(drawing), "'\(drawing)' is not drawn")
+    }
+
+    @Test("the cost preset times mappings beside inner products, and trains nothing")
+    func cost() throws {
+        let output = try succeed("study --preset cost run.yaml")
+        #expect(output.out.contains("89.695 s against 0.108 s") && output.out.contains("inner products of 8"), "\(output.out)")
+        #expect(try files.text("studies/run-cost/cost.md").contains("89.695 s"))
+        #expect(!files.exists("studies/run-cost/runs"))
+        #expect(try succeed("study --preset cost run.yaml --plan").out.contains("no runs"))
+        #expect(try files.hindsight("study --preset cost run.yaml --seeds 2").code == 64)
+    }
+
+    @Test("without a group there is no column for GAUC")
+    func ungrouped() throws {
+        try files.edit("run.yaml", "group: user, ", "")
+        _ = try succeed("study study.yaml --output ungrouped --controls none")
+        _ = try succeed("report ungrouped")
+        #expect(!(try files.text("ungrouped/results.md").contains("GAUC")))
+        #expect(!(try files.text("ungrouped/report.html").contains("GAUC")))
+    }
+
     @Test("a run that stops by itself is a result, not the end of the study")
     func failure() throws {
         let output = try succeed("study study.yaml --output failed --controls none --set training.optimiser.learning_rate=1e30")
