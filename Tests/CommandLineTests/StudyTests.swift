@@ -191,9 +191,9 @@ struct StudyCommandTests {
         #expect(try files.hindsight("study --preset cost run.yaml --seeds 2").code == 64)
     }
 
-    @Test("without a group there is no column for GAUC")
+    @Test("without groups there is no column for GAUC")
     func ungrouped() throws {
-        try files.edit("run.yaml", "group: user, ", "")
+        try files.edit("run.yaml", "request: request, group: user, ", "")
         _ = try succeed("study study.yaml --output ungrouped --controls none")
         _ = try succeed("report ungrouped")
         #expect(!(try files.text("ungrouped/results.md").contains("GAUC")))
