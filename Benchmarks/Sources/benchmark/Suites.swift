@@ -241,6 +241,7 @@ struct Suites {
 func residentBytes() -> Double {
   let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
   let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
-  return (line?.split(separator: " ").dropFirst().first).flatMap { Double($0) }.map { $0 * 1024 }
+  // Eight digits and more leave no blank but the tab before them.
+  return (line?.split(whereSeparator: \.isWhitespace).dropFirst().first).flatMap { Double($0) }.map { $0 * 1024 }
     ?? .nan
 }
