@@ -116,3 +116,30 @@ let package = Package(
         .testTarget(name: "StudyTests", dependencies: ["Study", "Training", "hindsight"]),
     ]
 )
+
+// ./fuzz builds this package with libFuzzer: the rooms up to Serving, what reads requests in Server, and no HTTP.
+if Context.environment["HINDSIGHT_FUZZ"] == "1" {
+    let rooms: Set = [
+        "CKernels", "CDNNL", "CArrow", "Kernels", "Retrieval", "TensorFiles", "Schema", "Logs", "Evaluation", "Layers",
+        "ModelPackage", "Serving",
+    ]
+    package.products = []
+    package.targets = package.targets.filter { rooms.contains($0.name) } + [
+        .target(
+            name: "Decoders",
+            dependencies: [
+                "Serving", "ModelPackage", "Schema", "Logs", .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Sources/Server",
+            sources: [
+                "APIError.swift", "APIError+Serving.swift", "BodyReader.swift", "InferenceModel.swift",
+                "InferenceRequest.swift", "InferenceTensor.swift", "ItemBodies.swift", "JSONWriter.swift",
+                "RankingAnswer.swift", "RankingBodies.swift", "ServerConfiguration.swift", "ServerConfiguration+YAML.swift",
+                "ServerError.swift",
+            ]),
+        .executableTarget(
+            name: "hindsight-fuzz",
+            dependencies: ["Decoders", "Serving", "ModelPackage", "TensorFiles", "Schema", "Logs"],
+            path: "Fuzz/Sources"),
+    ]
+}
