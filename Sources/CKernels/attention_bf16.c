@@ -50,19 +50,6 @@ static AVX512_BF16 void multiply(long rows, long pairs, long columns, const floa
     multiply_by(hs_bf16_tile_rows, rows, pairs, columns, a, arow, ainner, b, brow, c, cstride, accumulates);
 }
 
-/// 2^x to 2^-18 of itself, for what is then rounded to eight bits: `exp2_lanes` with a polynomial of degree 5.
-AVX512_INLINE __m512 rough_exp2_lanes(__m512 x) {
-    __m512 k = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    __m512 f = _mm512_sub_ps(x, k);
-    __m512 p = _mm512_set1_ps(1.33335581e-3f);
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.61812911e-3f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.55041087e-2f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.40226507e-1f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.93147181e-1f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
-    return _mm512_scalef_ps(p, k);
-}
-
 // pairs along a row of 2^(p - max), zero from n to np; one over the sums of the rows, and their log-sum-exp.
 static AVX512_BF16 void softmax_pairs(const float *p, long np, long rows, long n, float *pairs, float *over,
                                       float *lse) {

@@ -54,14 +54,16 @@ AVX512_INLINE void transpose_lanes(__m512 *r) {
     }
 }
 
-/// 2^x to 2 ULP where the result is a normal float; NaN stays NaN. x = k + f with |f| <= 1/2, 2^f by its Taylor
-/// polynomial of degree 7, whose rest is below 2^-27.
-AVX512_INLINE __m512 exp2_lanes(__m512 x) {
+/// 2^x where the result is a normal float; NaN stays NaN. x = k + f with |f| <= 1/2, 2^f by its Taylor polynomial.
+AVX512_INLINE __m512 exp2_of_degree(const int degree, __m512 x) {
     __m512 k = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     __m512 f = _mm512_sub_ps(x, k);
-    __m512 p = _mm512_set1_ps(1.52527338e-5f);
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.54035304e-4f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.33335581e-3f));
+    __m512 p = _mm512_set1_ps(1.33335581e-3f);
+    if (degree == 7) {
+        p = _mm512_set1_ps(1.52527338e-5f);
+        p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.54035304e-4f));
+        p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.33335581e-3f));
+    }
     p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.61812911e-3f));
     p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.55041087e-2f));
     p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.40226507e-1f));
@@ -69,4 +71,9 @@ AVX512_INLINE __m512 exp2_lanes(__m512 x) {
     p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
     return _mm512_scalef_ps(p, k);
 }
+
+/// To 2 ULP: what the polynomial leaves out is below 2^-27.
+AVX512_INLINE __m512 exp2_lanes(__m512 x) { return exp2_of_degree(7, x); }
+/// To 2^-18 of the result, for what is then rounded to eight bits.
+AVX512_INLINE __m512 rough_exp2_lanes(__m512 x) { return exp2_of_degree(5, x); }
 #endif
