@@ -6,17 +6,6 @@
 
 #ifdef HS_AVX512
 
-AVX512_BF16_INLINE __m512 pairs_scaled(const float *x, long count, __m512 factor) {
-    __m512 low, high;
-    if (count >= 32) {
-        low = _mm512_loadu_ps(x), high = _mm512_loadu_ps(x + 16);
-    } else {
-        low = _mm512_maskz_loadu_ps(FIRST_LANES(count), x);
-        high = count > 16 ? _mm512_maskz_loadu_ps(FIRST_LANES(count - 16), x + 16) : _mm512_setzero_ps();
-    }
-    return _mm512_castsi512_ps((__m512i)_mm512_cvtne2ps_pbh(_mm512_mul_ps(factor, high), _mm512_mul_ps(factor, low)));
-}
-
 // to [pairs of d, width] = scale from^T of n rows; the columns from n to width repeat the last row.
 static AVX512_BF16 void transpose_pairs(const float *from, long stride, long n, long d, float scale, float *to,
                                         long width) {
@@ -26,7 +15,8 @@ static AVX512_BF16 void transpose_pairs(const float *from, long stride, long n, 
             const long last = n - 1 - j, pairs = (d - c + 1) / 2;
             __m512 rows[16];
             UNROLL for (int l = 0; l < 16; l++)
-                rows[l] = pairs_scaled(from + (j + (l < last ? l : last)) * stride + c, d - c, factor);
+                rows[l] = _mm512_castsi512_ps(
+                    scaled_pairs_in_row(from + (j + (l < last ? l : last)) * stride + c, d - c, factor));
             transpose_lanes(rows);
             float *row = to + c / 2 * width + j;
             if (pairs >= 16) {
@@ -35,14 +25,6 @@ static AVX512_BF16 void transpose_pairs(const float *from, long stride, long n, 
                 for (long l = 0; l < pairs; l++) _mm512_storeu_ps(row + l * width, rows[l]);
             }
         }
-}
-
-// to [rows, tostride]: each row of n floats in pairs, zero after its end.
-static AVX512_BF16 void pair_rows(const float *from, long stride, long rows, long n, float *to, long tostride) {
-    const __m512 one = _mm512_set1_ps(1);
-    for (long i = 0; i < rows; i++)
-        for (long c = 0; c < n; c += 32)
-            _mm512_storeu_ps(to + i * tostride + c / 2, pairs_scaled(from + i * stride + c, n - c, one));
 }
 
 static AVX512_BF16 void multiply(long rows, long pairs, long columns, const float *a, long arow, long ainner,

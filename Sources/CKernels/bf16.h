@@ -13,11 +13,27 @@ AVX512_BF16_INLINE __m512i pairs_of_rows(__m512 first, __m512 second) {
     return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(second, first));
 }
 
-/// Lane l becomes the pair (x[2 l], x[2 l + 1]) of 32 floats, of which the first `count` are there.
+/// Lane l becomes the pair (x[2 l], x[2 l + 1]) of 32 floats, of which the first `count` are there, times `factor`.
+AVX512_BF16_INLINE __m512i scaled_pairs_in_row(const float *x, long count, __m512 factor) {
+    __m512 low, high;
+    if (count >= 32) {
+        low = _mm512_loadu_ps(x), high = _mm512_loadu_ps(x + 16);
+    } else {
+        low = _mm512_maskz_loadu_ps(FIRST_LANES(count), x);
+        high = count > 16 ? _mm512_maskz_loadu_ps(FIRST_LANES(count - 16), x + 16) : _mm512_setzero_ps();
+    }
+    return (__m512i)_mm512_cvtne2ps_pbh(_mm512_mul_ps(factor, high), _mm512_mul_ps(factor, low));
+}
+
 AVX512_BF16_INLINE __m512i pairs_in_row(const float *x, long count) {
-    __m512 low = _mm512_maskz_loadu_ps(FIRST_LANES(count), x);
-    __m512 high = count > 16 ? _mm512_maskz_loadu_ps(FIRST_LANES(count - 16), x + 16) : _mm512_setzero_ps();
-    return (__m512i)_mm512_cvtne2ps_pbh(high, low);
+    return scaled_pairs_in_row(x, count, _mm512_set1_ps(1));
+}
+
+/// Rows of `n` floats, each in pairs, zero after its end.
+AVX512_BF16_INLINE void pair_rows(const float *x, long stride, long rows, long n, float *to, long tostride) {
+    for (long i = 0; i < rows; i++)
+        for (long c = 0; c < n; c += 32)
+            _mm512_storeu_si512(to + i * tostride + c / 2, pairs_in_row(x + i * stride + c, n - c));
 }
 
 /// Rows of `columns` floats, two a row of pairs.

@@ -98,10 +98,7 @@ static AVX512_BF16 void block_bf16(const hs_product *product) {
         pack_rows(product->a, product->ainner, product->k, product->m, a, width);
         part.ainner = width;
     } else {
-        for (long i = 0; i < product->m; i++)
-            for (long p = 0; p < product->k; p += 32)
-                _mm512_storeu_si512(a + i * width + p / 2,
-                                    pairs_in_row(product->a + i * product->arow + p, product->k - p));
+        pair_rows(product->a, product->arow, product->m, product->k, a, width);
         part.arow = width;
         part.ainner = 1;
     }

@@ -39,19 +39,6 @@ public final class ServerArm: Arm {
     }
 }
 
-extension FeatureValue {
-    fileprivate var json: Any {
-        switch self {
-        case .missing: NSNull()
-        case .integer(let value): value
-        case .number(let value): value
-        case .text(let value): value
-        case .list(let values): values.map(\.json)
-        case .truth(let value): value
-        }
-    }
-}
-
 /// `http://host:port`
 struct HTTPAddress: Sendable {
     let host: String

@@ -132,17 +132,3 @@ struct ServerContender {
         return scores.flatMap { $0.map { Float($0.doubleValue) } }
     }
 }
-
-extension FeatureValue {
-    /// As a client writes it.
-    fileprivate var json: Any {
-        switch self {
-        case .missing: NSNull()
-        case .integer(let value): value
-        case .number(let value): value
-        case .text(let value): value
-        case .truth(let value): value
-        case .list(let values): values.map(\.json)
-        }
-    }
-}
