@@ -3,14 +3,16 @@ import Hummingbird
 import NIOCore
 import NIOHTTPTypes
 
-/// Watches one connection for what a request handler cannot see: clients that send too slowly, bytes that are no HTTP,
-/// those who ask before they send, and requests that there is no place for.
+/// Watches one connection for what a request handler cannot see: clients that send too slowly or do not take their
+/// answer, bytes that are no HTTP, those who ask before they send, and requests that there is no place for.
 ///
 /// The last are answered here, on the event loop: a server is overloaded when time is scarce, and a refusal that goes
 /// through tasks, streams and other threads takes several times as much of it.
 ///
 /// One timer runs from a request's head to the end of its body. When it fires before an answer has begun, the client is
-/// told 408; the connection is closed in any case, which also ends bodies that are sent for ever.
+/// told 408; the connection is closed in any case, which also ends bodies that are sent for ever. Another runs while
+/// more of an answer waits than the channel wants to hold: whoever asks and does not listen would keep a connection for
+/// ever, and there are not many.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
@@ -18,11 +20,13 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPResponsePart
 
     private let readTimeout: TimeAmount
+    private let writeTimeout: TimeAmount
     private let onTimeout: @Sendable () -> Void
     private let shed: @Sendable (HTTPRequest) -> (@Sendable () -> Refusal)?
     /// What answers the request that is being read and that nobody else will see.
     private var refusal: (@Sendable () -> Refusal)?
     private var timer: Scheduled<Void>?
+    private var writeTimer: Scheduled<Void>?
     /// Requests whose answer has not ended, and whether the newest of them has begun to be answered.
     private var owed = 0
     private var hasBegun = false
@@ -31,10 +35,12 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     /// - Parameter shed: what refuses a request that there is no place for, called when its body is through; nil for
     ///   all others.
     init(
-        readTimeout: TimeAmount, shed: @escaping @Sendable (HTTPRequest) -> (@Sendable () -> Refusal)?,
+        readTimeout: TimeAmount, writeTimeout: TimeAmount,
+        shed: @escaping @Sendable (HTTPRequest) -> (@Sendable () -> Refusal)?,
         onTimeout: @escaping @Sendable () -> Void
     ) {
         self.readTimeout = readTimeout
+        self.writeTimeout = writeTimeout
         self.shed = shed
         self.onTimeout = onTimeout
     }
@@ -81,6 +87,20 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             unless: hasBegun)
     }
 
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        writeTimer?.cancel()
+        writeTimer = nil
+        if !context.channel.isWritable {
+            writeTimer = context.eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(in: writeTimeout) { [self] in
+                writeTimer = nil
+                onTimeout()
+                isClosed = true
+                context.close(promise: nil)
+            }
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
     private func refuse(_ context: ChannelHandlerContext, _ error: APIError, unless isAnswered: Bool) {
         guard !isClosed else { return }
         isClosed = true
@@ -119,14 +139,17 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) {
+    func handlerRemoved(context: ChannelHandlerContext) { stopTimers() }
+
+    private func stopTimers() {
         timer?.cancel()
         timer = nil
+        writeTimer?.cancel()
+        writeTimer = nil
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        timer?.cancel()
-        timer = nil
+        stopTimers()
         context.fireChannelInactive()
     }
 }

@@ -99,7 +99,10 @@ public struct HindsightServer: Sendable {
         let limits = configuration.limits
         let channel = HTTP1Channel.Configuration(
             additionalChannelHandlers: [
-                ConnectionGuard(readTimeout: .milliseconds(Int64(limits.readMilliseconds)), shed: { [api] in api.shed($0) }) { [api] in
+                ConnectionGuard(
+                    readTimeout: .milliseconds(Int64(limits.readMilliseconds)),
+                    writeTimeout: .milliseconds(Int64(limits.idleMilliseconds)), shed: { [api] in api.shed($0) }
+                ) { [api] in
                     api.metrics.refused.add(1, [APIError.Code.timeout.rawValue])
                 }
             ],

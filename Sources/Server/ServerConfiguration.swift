@@ -89,7 +89,7 @@ public struct RequestLimits: Sendable, Equatable {
     public var timeoutMilliseconds = 1_000
     /// From a request's head to the end of its body. Slower clients get 408.
     public var readMilliseconds = 10_000
-    /// A connection without a request is closed after so long.
+    /// A connection without a request, and one whose client does not take its answer, is closed after so long.
     public var idleMilliseconds = 60_000
 
     public init() {}

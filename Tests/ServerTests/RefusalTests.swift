@@ -193,6 +193,22 @@ import Testing
         #expect(try server.get("/metrics").text.contains("hindsight_requests_refused_total{code=\"timeout\"} 1"))
     }
 
+    /// Whoever asks for ever and listens to nothing keeps the server's memory small, and a connection only for a while.
+    @Test func aClientThatTakesNoAnswerIsLetGo() throws {
+        let server = try ServerProcess(
+            try ServedFolder.shared.get().path, yaml: "limits: {idle_timeout_ms: 500}\nlog: {requests: none}\n")
+        defer { _ = server.stop() }
+        let deaf = try Connection(port: server.port)
+        // Some ten times what the buffers between the two can hold.
+        let asked = 2_000
+        let request = Array("GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
+        deaf.send((0..<asked).flatMap { _ in request })
+        let refused = "hindsight_requests_refused_total{code=\"timeout\"} 1"
+        #expect(server.program.wait(within: 30) { (try? server.get("/metrics").text.contains(refused)) == true })
+        let answer = try server.get("/openapi.json").body.count
+        #expect(deaf.drain().count < asked * answer)
+    }
+
     @Test func aClientThatAsksFirstIsToldToContinue() throws {
         let connection = try Connection(port: try ServerProcess.shared.get().port)
         let body = #"{"user": \#(userJSON)}"#
