@@ -18,7 +18,7 @@ package struct JSONScanner {
     package enum Rules: Sendable {
         /// As logs are written in practice: NaN, numbers such as `+1` or `.5`, control characters in strings.
         case lenient
-        /// To the letter, and strings must be UTF-8.
+        /// To the letter, and strings must be Unicode: UTF-8, and no half of a surrogate pair.
         case strict
     }
 
@@ -241,7 +241,9 @@ package struct JSONScanner {
             guard (0xDC00..<0xE000).contains(low) else { throw Malformed(expected: "a low surrogate", at: at - 6) }
             code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
         }
-        let scalar = Unicode.Scalar(code) ?? "\u{FFFD}"
+        guard let scalar = Unicode.Scalar(code) ?? (rules == .lenient ? "\u{FFFD}" : nil) else {
+            throw Malformed(expected: "a surrogate pair", at: at - 6)
+        }
         scratch.append(contentsOf: String(Character(scalar)).utf8)
     }
 

@@ -48,9 +48,12 @@ struct BodyReader {
         }
     }
 
+    /// What stands at a place: a word whole, and of anything else the beginning.
     private func found(at place: Int) -> String {
         let start = min(place, scanner.end)
-        let rest = UnsafeBufferPointer(start: scanner.bytes + start, count: min(24, scanner.end - start))
+        var rest = UnsafeBufferPointer(start: scanner.bytes + start, count: min(24, scanner.end - start))[...]
+        let isWord = { (byte: UInt8) in !",]}\"{[: \t\r\n".utf8.contains(byte) }
+        if let first = rest.first, isWord(first) { rest = rest.prefix(while: isWord) }
         return rest.isEmpty ? "the end of the body" : "'\(String(decoding: rest, as: UTF8.self))'"
     }
 

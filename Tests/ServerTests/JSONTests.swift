@@ -45,6 +45,21 @@ import Testing
         }
     }
 
+    /// Half a character is none. Taken for U+FFFD, ids that differ would become one.
+    @Test(arguments: [#"\ud800"#, #"\udc00x"#, #"\ud83d\ud83d"#, #"\ud83dx"#, #"\udfff\ud800"#])
+    func halfOfASurrogatePairIsRefused(_ escape: String) {
+        for json in [#"{"a": "\#(escape)"}"#, #"{"\#(escape)": 1}"#] {
+            #expect { try features(json) } throws: { ($0 as? APIError)?.message.contains("surrogate") == true }
+        }
+    }
+
+    /// Of a word all, and nothing of what follows it.
+    @Test func whatWasFoundIsToldAsItStands() {
+        for (json, found) in [(#"{"a": 1e999}"#, "'1e999'"), (#"{"a": NaN, "b": 1}"#, "'NaN'"), (#"{"a": {"b": 1}}"#, #"'{"b": 1}}'"#)] {
+            #expect { try features(json) } throws: { ($0 as? APIError)?.message.contains("found \(found)") == true }
+        }
+    }
+
     @Test func passingOverAValueKeepsToTheStandardAndToItsDepth() throws {
         func skip(_ json: String) -> Bool {
             (try? BodyReader.read(ByteBuffer(string: json)) { reader throws(APIError) in try reader.skip() }) != nil
