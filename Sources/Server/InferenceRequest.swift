@@ -56,6 +56,10 @@ struct InferenceRequest: Sendable {
         }
         self.id = id
         self.prefersBinary = prefersBinary
+        // Each output is a pass of its own over all samples: said sixty times, it would cost sixty times as much.
+        for (i, output) in outputs.enumerated() where outputs[..<i].contains(where: { $0.name == output.name }) {
+            throw APIError(.badRequest, "said twice", at: "outputs.\(output.name.prefix(60))")
+        }
         self.outputs = outputs.map { Output(name: $0.name, isBinary: $0.isBinary ?? prefersBinary) }
         inputs = try Self.finish(drafts, buffer, from: length)
     }

@@ -67,10 +67,16 @@ import Testing
         #"{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "parameters": {"shared_memory_region": "a"}}]}"#,
         #"{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [[[[[[[[[1]]]]]]]]]}]}"#,
         #"{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [1]}, {"name": "x", "datatype": "FP32", "shape": [1], "data": [1]}]}"#,
+        #"{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [1]}], "outputs": [{"name": "a"}, {"name": "a"}]}"#,
     ]) func tensorsThatLieAreRefused(_ json: String) {
         #expect(throws: APIError.self) {
             try InferenceRequest(ByteBuffer(string: json), headerLength: nil, limits: RequestLimits())
         }
+    }
+
+    @Test func outputsThatDifferAreTaken() throws {
+        let json = #"{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [1]}], "outputs": [{"name": "a"}, {"name": "b"}]}"#
+        #expect(try InferenceRequest(ByteBuffer(string: json), headerLength: nil, limits: RequestLimits()).outputs.map(\.name) == ["a", "b"])
     }
 
     @Test func bytesThatLieAreRefused() {
