@@ -151,7 +151,7 @@ public final class ModelPackage: Sendable {
         do {
             return try JSONDecoder().decode(type, from: data)
         } catch {
-            throw PackageError(.malformed, path: file, expected: "\(type) as JSON", found: "\(error)")
+            throw PackageError(.malformed, path: file, expected: "JSON as `hindsight export` writes it", found: "\(error)")
         }
     }
 

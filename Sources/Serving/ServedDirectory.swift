@@ -20,7 +20,7 @@ public struct ServedDirectory: Sendable {
         package = try ModelPackage(path: path)
         parts = try Self.parts(of: path)
         let itemPath = "\(path)/\(ItemFile.fileName)"
-        guard FileManager.default.fileExists(atPath: itemPath) else {
+        guard Self.isThere(itemPath) else {
             guard parts.isEmpty else {
                 throw PackageError(
                     .mismatch, path: path, expected: "\(ItemFile.fileName) that binds fine rankers to this model",
@@ -39,7 +39,7 @@ public struct ServedDirectory: Sendable {
         var parts: [FinePart: ModelPackage] = [:]
         for part in FinePart.allCases {
             let folder = "\(path)/\(part.folder)"
-            guard FileManager.default.fileExists(atPath: folder) else { continue }
+            guard isThere(folder) else { continue }
             let package = try ModelPackage(path: folder)
             guard part == .ctr || package.student.task == .cvr else {
                 throw PackageError(.mismatch, path: folder, expected: "a cvr model", found: package.student.task.rawValue)
@@ -48,6 +48,9 @@ public struct ServedDirectory: Sendable {
         }
         return parts
     }
+
+    /// A link that leads nowhere is there: whoever made it did not mean a model without items.
+    private static func isThere(_ path: String) -> Bool { (try? FileManager.default.attributesOfItem(atPath: path)) != nil }
 
     /// The version of a whole served directory.
     static func version(_ package: ModelPackage, _ parts: [FinePart: ModelPackage], items: String) -> String {

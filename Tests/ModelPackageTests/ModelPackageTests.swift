@@ -106,6 +106,9 @@ import Testing
                 try whole.prefix(at).write(to: file)
                 #expect(throws: PackageError.self, "\(name), cut at \(at)") { try ModelPackage(path: path) }
             }
+            // No error tells of our own types.
+            try Data().write(to: file)
+            #expect { try ModelPackage(path: path) } throws: { ($0 as? PackageError).map { !$0.expected.contains("_") } == true }
             try FileManager.default.removeItem(at: file)
             #expect(throws: PackageError.self) { try ModelPackage(path: path) }
             try whole.write(to: file)

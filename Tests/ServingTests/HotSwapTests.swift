@@ -87,6 +87,22 @@ import Testing
             ("no items for the fine ranker", { try files.removeItem(atPath: "\($0)/items.safetensors") }),
             ("no fine ranker for the items", { try files.removeItem(atPath: "\($0)/fine") }),
             (
+                "items behind a link that leads nowhere",
+                {
+                    for name in ["items.safetensors", "fine"] {
+                        try files.removeItem(atPath: "\($0)/\(name)")
+                    }
+                    try files.createSymbolicLink(atPath: "\($0)/items.safetensors", withDestinationPath: "gone")
+                }
+            ),
+            (
+                "a fine ranker behind a link that leads nowhere",
+                {
+                    try files.removeItem(atPath: "\($0)/fine/cvr")
+                    try files.createSymbolicLink(atPath: "\($0)/fine/cvr", withDestinationPath: "gone")
+                }
+            ),
+            (
                 "a fine ranker cut short",
                 {
                     let handle = try #require(FileHandle(forWritingAtPath: "\($0)/fine/cvr/weights.safetensors"))
