@@ -25,8 +25,7 @@ import Testing
         #expect(scores.allSatisfy { $0 > 0 && $0 < 1 })
     }
 
-    @Test(.enabled(if: hasONNX, "needs Python with onnx, onnxruntime and safetensors"))
-    func onnxGivesTheSameScores() throws {
+    @Test func onnxGivesTheSameScores() throws {
         for kind in [TinyRun.Kind.sharedCTR, .learnedScaleCTR, .plainCTR, .sharedCVR, .multiTaskCVR] {
             let tiny = try TinyRun(kind)
             let path = try tiny.export().path
@@ -38,8 +37,7 @@ import Testing
     }
 
     /// The twins hold the values of narrow tables, so what is small is their difference from the package itself.
-    @Test(.enabled(if: hasONNX, "needs Python with onnx, onnxruntime and safetensors"))
-    func onnxGivesTheScoresOfNarrowTablesToo() throws {
+    @Test func onnxGivesTheScoresOfNarrowTablesToo() throws {
         for (kind, storage) in [(TinyRun.Kind.sharedCTR, EmbeddingStorage.int8), (.sharedCVR, .bfloat16)] {
             let tiny = try TinyRun(kind)
             let path = tiny.path("narrow")
@@ -50,15 +48,4 @@ import Testing
             #expect(package.largest > 1e-6 && abs(onnx.largest - package.largest) <= 1e-5, "\(kind): \(report.rows)")
         }
     }
-
-    private static let hasONNX: Bool = {
-        guard let script = try? OnnxScript() else { return false }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = [script.python, "-c", "import onnx, onnxruntime, safetensors"]
-        process.standardError = FileHandle.nullDevice
-        guard (try? process.run()) != nil else { return false }
-        process.waitUntilExit()
-        return process.terminationStatus == 0
-    }()
 }
