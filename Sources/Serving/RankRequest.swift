@@ -22,7 +22,7 @@ public struct RankExponents: Sendable, Equatable {
 
 /// One page to fill: a user, the items to choose from, and how many are wanted.
 ///
-///     RankRequest(user: ["user_id": .integer(17850)], topK: 10, deny: ["71053"])
+///     RankRequest(user: ["user_id": .integer(17841)], topK: 10, deny: ["71053"])
 public struct RankRequest: Sendable, Equatable {
     /// User-side features of any part of the model, and the sequences' fields as lists, newest event first.
     public var user: FeatureValues

@@ -5,7 +5,7 @@ import Synchronization
 /// path, then put in the place of the old one by the swap of one reference.
 ///
 ///     let service = try RankingService(path: "packages/retail")
-///     let answer = try service.rank(RankRequest(user: ["user_id": .integer(17850)], topK: 10))
+///     let answer = try service.rank(RankRequest(user: ["user_id": .integer(17841)], topK: 10))
 ///     try service.load(path: "packages/retail-2")    // requests go on; the old version keeps serving if this throws
 ///     try service.rollback()
 ///

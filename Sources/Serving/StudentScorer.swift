@@ -10,7 +10,7 @@ import Synchronization
 ///     let scorer = try StudentScorer(ModelPackage(path: "packages/retail-ctr"))
 ///     let scores = try scorer.score([
 ///         ScoreRequest(
-///             user: ["user_id": .integer(17850), "history_item_id": .list([.text("85123A")])],
+///             user: ["user_id": .integer(17841), "history_item_id": .list([.text("85123A")])],
 ///             candidates: [["item_id": .text("71053")], ["item_id": .text("84406B")]])
 ///     ])
 ///

@@ -15,7 +15,7 @@ struct Serve: ParsableCommand {
             way, with exit code 0. docs/serving.md tells all; a first try:
 
               hindsight serve packages/retail-ctr
-              curl -s localhost:8080/v1/rank -d '{"user": {"user_id": 17850}, "k": 5}'
+              curl -s localhost:8080/v1/rank -d '{"user": {"user_id": 17841}, "k": 5}'
             """)
 
     @Argument(help: "The model package.", completion: .directory)

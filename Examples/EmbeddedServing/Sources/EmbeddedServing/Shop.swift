@@ -59,7 +59,7 @@ struct Shop: Sendable {
     }
 }
 
-/// `{"17850": {"user_id": 17850, "history_item_id": ["85123A"]}}`
+/// `{"17841": {"user_id": 17841, "history_item_id": ["85123A"]}}`
 enum Profiles {
     static func read(_ path: String) throws -> [String: FeatureValues] {
         let data = try Data(contentsOf: URL(fileURLWithPath: path))
