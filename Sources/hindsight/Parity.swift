@@ -16,6 +16,9 @@ struct Parity: ParsableCommand {
             largest differences; leaves with code 70 when one is larger than it may be (1e-6; ONNX 1e-5), or when a \
             request is encoded into other rows than training saw.
 
+            A package of bfloat16 or int8 tables (export --embeddings) cannot say what the trainer says. It is checked to \
+            be the run's student with its tables rounded, and nothing else; all others are then held against it.
+
               hindsight parity packages/retail-ctr --run runs/retail-ctr --data Data/retail/test.parquet
               hindsight parity packages/retail-ctr --run runs/retail-ctr --data Data/retail/test.parquet \
                 --server http://localhost:8080
@@ -49,7 +52,7 @@ struct Parity: ParsableCommand {
             let asked = try server.map { try AskedServer($0, tokenFile: tokenFile) }
             let report = try ParityReport(package: package, run: runFolder, data: data, samples: samples, server: asked)
             print("\(report.samples) samples of \(data.joined(separator: ", "))\n\(report.table.rendered())")
-            for line in report.absent { print(line) }
+            for line in report.remarks { print(line) }
             guard report.holds else {
                 printError("error: they disagree")
                 throw Exit.trainingStopped
@@ -66,6 +69,7 @@ struct ParityRow {
     var different = 0
     /// Samples whose inputs were encoded into other rows than the trainer's.
     var encodedOtherwise: Int?
+    /// Infinite where a difference is what was asked for.
     var tolerance: Double
 
     mutating func add(_ scores: [Float], against reference: [Float]) {
@@ -79,15 +83,15 @@ struct ParityRow {
         }
     }
 
-    var holds: Bool { largest <= tolerance && (encodedOtherwise ?? 0) == 0 }
+    var holds: Bool { largest.isFinite && largest <= tolerance && (encodedOtherwise ?? 0) == 0 }
 }
 
 /// Trainer, `predict`, package, ONNX and server on the same samples.
 struct ParityReport {
     private(set) var samples = 0
     private(set) var rows: [ParityRow]
-    /// What was not compared, and how it would be.
-    private(set) var absent: [String] = []
+    /// What was not compared, and how it would be; what was held against something else than the trainer.
+    private(set) var remarks: [String] = []
     var holds: Bool { rows.allSatisfy(\.holds) && samples > 0 }
 
     init(package path: String, run folder: String, data: [String], samples limit: Int, server: AskedServer? = nil) throws {
@@ -95,17 +99,25 @@ struct ParityReport {
         let scorer = try StudentScorer(package)
         let session = try Self.session(folder, data)
         let reference = try session.trainedEngine().score(session.ordered(.test), teacher: false).student
-        var encoded = ParityRow(contender: "package, the trainer's batches", tolerance: 1e-6)
+        let isRounded = try Self.isRounded(package, folder)
+        if isRounded {
+            remarks.append("The package is this run's student, its tables rounded; the rows below its own are held against it.")
+        }
+        var encoded = ParityRow(contender: "package, the trainer's batches", tolerance: isRounded ? .infinity : 1e-6)
         var requested = ParityRow(contender: "package, raw requests", encodedOtherwise: 0, tolerance: 1e-6)
         var onnx = try OnnxContender(package)
         var asked = try server.map { try ServerContender($0, serving: path) }
+        var compared: [Float] = []
 
         let batches = try session.ordered(.test)
         let raw = try RawRequests(data, session, schema: package.schema)
         try batches.seek(epoch: 0, batches: 0)
         while samples < limit, let batch = try batches.next(), let requests = try raw.next() {
-            let expected = Array(reference[samples..<samples + batch.count])
-            encoded.add(try scorer.score(batch.regular), against: expected)
+            let trained = Array(reference[samples..<samples + batch.count])
+            let packaged = try scorer.score(batch.regular)
+            encoded.add(packaged, against: trained)
+            let expected = isRounded ? packaged : trained
+            compared += expected
             let scores = try scorer.score(requests.requests)
             requested.add(requests.inOrder(scores.flatMap { $0 }), against: expected)
             let rows = try scorer.encode(requests.requests)
@@ -114,12 +126,21 @@ struct ParityReport {
             try asked?.add(requests, against: expected)
             samples += batch.count
         }
-        let compared = Array(reference.prefix(samples))
-        rows = [try Self.predicted(folder, data, against: compared, of: reference.count), encoded, requested]
+        let trained = Array(reference.prefix(samples))
+        rows = [try Self.predicted(folder, data, against: trained, of: reference.count), encoded, requested]
         if let onnx { rows.append(try onnx.finish(against: compared)) } else {
-            absent.append("ONNX was not compared: the package has no twins (hindsight export --onnx)")
+            remarks.append("ONNX was not compared: the package has no twins (hindsight export --onnx)")
         }
-        if let asked { rows.append(asked.row) } else { absent.append("No server was asked (--server URL)") }
+        if let asked { rows.append(asked.row) } else { remarks.append("No server was asked (--server URL)") }
+    }
+
+    /// Whether a package is the run's student with its tables in fewer bits, and that alone: then exporting the run again
+    /// gives its version.
+    private static func isRounded(_ package: ModelPackage, _ folder: String) throws -> Bool {
+        guard let storage = package.student.tables.first?.storage, storage != .float32 else { return false }
+        let again = FileManager.default.temporaryDirectory.appendingPathComponent("parity-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: again) }
+        return try TrainedStudent(folder: folder).write(to: again, embeddings: storage) == package.version
     }
 
     /// The logs as the trainer evaluates them, privileged columns and all, where they have these.
@@ -155,7 +176,8 @@ struct ParityReport {
         for row in rows {
             table.add([
                 row.contender, String(format: "%.2e", row.largest), String(format: "%.2e", row.sum / Double(max(1, samples))),
-                "\(row.different)", row.encodedOtherwise.map { "\($0)" } ?? "–", String(format: "%.0e", row.tolerance),
+                "\(row.different)", row.encodedOtherwise.map { "\($0)" } ?? "–",
+                row.tolerance.isFinite ? String(format: "%.0e", row.tolerance) : "rounding",
             ])
         }
         return table
