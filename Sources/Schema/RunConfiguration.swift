@@ -249,12 +249,22 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
     public var workers = 1
     /// false: asynchronous, as the paper. true: bit-reproducible for a seed and a worker count.
     public var synchronous = false
-    public var precision = TrainingPrecision.float32
+    public var precision: TrainingPrecision {
+        get { otherPrecision ?? .float32 }
+        set { otherPrecision = newValue == .float32 ? nil : newValue }
+    }
+    /// nil: float32. Not written then, so that run folders and hashes from before there was a choice hold.
+    private var otherPrecision: TrainingPrecision?
     public var optimiser = OptimiserConfiguration()
     /// A checkpoint every so many steps (0: at the end only).
     public var checkpointEvery = 0
     public var keepCheckpoints = 2
     public init() {}
+
+    private enum CodingKeys: String, CodingKey {
+        case batchSize, epochs, steps, workers, synchronous, optimiser, checkpointEvery, keepCheckpoints
+        case otherPrecision = "precision"
+    }
 }
 
 public struct EvaluationConfiguration: Sendable, Codable, Equatable {

@@ -32,4 +32,24 @@ struct MetadataTests {
             #expect(try RunFile.hash(changed) != hash)
         }
     }
+
+    @Test("names a precision only where one was chosen, so that older run folders are read and hash as they did")
+    func precision() throws {
+        func metadata(_ overrides: [String]) throws -> (run: RunConfiguration, training: [String: Any]) {
+            let run = try RunFile.parse(text: Example.full, file: "run.yaml", overrides: overrides).configuration
+            let json = try JSONSerialization.jsonObject(with: RunFile.json(run)) as? [String: Any]
+            return (run, try #require(json?["training"] as? [String: Any]))
+        }
+        let plain = try metadata([])
+        #expect(plain.training["precision"] == nil && plain.training["workers"] != nil)
+        let said = try metadata(["training.precision=float32"])
+        #expect(said.run == plain.run)
+        #expect(try RunFile.hash(said.run) == RunFile.hash(plain.run))
+
+        let rounded = try metadata(["training.precision=bfloat16"])
+        #expect(rounded.training["precision"] as? String == "bfloat16")
+        #expect(try RunFile.hash(rounded.run) != RunFile.hash(plain.run))
+        let read = try JSONDecoder().decode(RunConfiguration.self, from: RunFile.json(rounded.run))
+        #expect(read.training.precision == .bfloat16)
+    }
 }
