@@ -19,8 +19,7 @@ public final class WorkerPool: @unchecked Sendable {
             let thread = Thread { [weak self, done] in
                 while true {
                     start.wait()
-                    guard let job = self?.job else { break }
-                    job(index)
+                    guard self?.work(index) == true else { break }
                     done.signal()
                 }
             }
@@ -35,7 +34,15 @@ public final class WorkerPool: @unchecked Sendable {
         for start in starts { start.signal() }
     }
 
-    /// Runs `body(worker)` on every thread and returns when all have finished. The first error is rethrown.
+    /// Whether there was something to do.
+    private func work(_ index: Int) -> Bool {
+        guard let job else { return false }
+        job(index)
+        return true
+    }
+
+    /// Runs `body(worker)` on every thread and returns when all have finished, and has let go of it. The first error is
+    /// rethrown.
     public func run(_ body: @escaping @Sendable (Int) throws -> Void) throws {
         let failure = FirstFailure()
         job = { index in
@@ -43,6 +50,8 @@ public final class WorkerPool: @unchecked Sendable {
         }
         for start in starts { start.signal() }
         for _ in 0..<count { done.wait() }
+        // Jobs hold who gave them, and so the pool: kept, it would hold itself, workers and tables for ever.
+        job = nil
         if let error = failure.error { throw error }
     }
 
