@@ -123,15 +123,8 @@ extension Analysis {
     /// Where the baseline overfits, soft labels have the most to give.
     private func overfit(_ arm: ArmResult) -> Diagnosis? {
         guard let test = arm.mean(.logLoss), let training = arm.losses.last?.student else { return nil }
-        let best = arm.validation.compactMap { point in point.studentLogLoss.map { (point.step, $0) } }.min { $0.1 < $1.1 }
-        var sentence = "log-loss \(four(training)) over the last training steps, \(four(test)) on the compared split"
-        var overfits = test > training * 1.1
-        if let best, let last = arm.validation.last, let end = last.studentLogLoss, best.0 < last.step, end > best.1 {
-            sentence += "; validation was best (\(four(best.1))) at step \(grouped(best.0)) of \(grouped(last.step)) and ended at \(four(end))"
-            overfits = true
-        }
+        let overfitting = Overfitting(training: training, test: test, validation: arm.validation)
         return Diagnosis(
-            subject: "\(arm.label): overfit", level: overfits ? .warning : .good,
-            sentence: sentence + (overfits ? ". The student overfits, or the time of the test differs." : "."))
+            subject: "\(arm.label): overfit", level: overfitting.isSeen ? .warning : .good, sentence: overfitting.sentence)
     }
 }

@@ -103,6 +103,19 @@ struct ReportTests {
         #expect(ValidationLog.read(folder: folder).map(\.studentAUC) == [0.6, 0.7])
     }
 
+    @Test("a student overfits when validation turns well before the end, not when its last step is a little worse", arguments: [
+        ([0.50, 0.48, 0.47, 0.49], true), ([0.50, 0.48, 0.47, 0.46], false), ([0.50, 0.49, 0.48], false), ([], false),
+    ])
+    func overfitting(losses: [Double], expected: Bool) {
+        var points = losses.enumerated().map { ValidationPoint(step: 100 * ($0 + 1), studentLogLoss: $1) }
+        // The last step, right after the last tenth, is noise in every case but the first.
+        if !expected, let last = losses.last { points.append(ValidationPoint(step: 100 * losses.count + 1, studentLogLoss: last + 0.001)) }
+        let overfitting = Overfitting(training: 0.47, test: 0.48, validation: points)
+        #expect(overfitting.isSeen == expected, "\(overfitting.sentence)")
+        #expect(overfitting.sentence.contains("validation was best (0.4700) at step 300 of 400 and ended at 0.4900") == expected)
+        #expect(Overfitting(training: 0.4, test: 0.5, validation: points).isSeen)
+    }
+
     @Test("the cost of mappings is above that of inner products by far")
     func cost() throws {
         let cost = MappingCost(inputWidth: 64, mapping: [32, 16], candidates: 50, batchSize: 8, repeats: 1)
