@@ -5,7 +5,8 @@
 
 The page holds pairs of lines `<!-- BEGIN name -->` and `<!-- END name -->`. What is between them is replaced by the text
 that the commands wrote, unchanged but for the level of headings. A name is that of a text file (results.md, times.md,
-an A/B report) with the headings wanted of it: `runs/market-big/study/results.md#Verdicts#Controls`.
+an A/B report) with the headings wanted of it: `runs/market-big/study/results.md#Verdicts#Controls`. A table whose file is
+not there stays as it is.
 """
 import re
 import sys
@@ -26,8 +27,6 @@ def sections(text):
 def wanted(name):
     file, *headings = name.split("#")
     path = ROOT / file
-    if not path.exists():
-        sys.exit(f"market-page: {file} is not there: run Scripts/market-tables first")
     text = path.read_text()
     if path.suffix == ".txt":
         return f"```text\n{text.strip()}\n```"
@@ -50,8 +49,12 @@ def main():
     names = [match[1] for match in pattern.findall(page)]
     if not names:
         sys.exit(f"market-page: {PAGE} has no <!-- BEGIN name -->")
-    PAGE.write_text(pattern.sub(lambda match: f"{match[1]}\n{wanted(match[2])}\n\n{match[3]}", page))
-    print(f"{len(names)} tables put into {PAGE.relative_to(ROOT)}")
+    missing = [name for name in names if not (ROOT / name.split("#")[0]).exists()]
+    PAGE.write_text(pattern.sub(
+        lambda match: match[0] if match[2] in missing else f"{match[1]}\n{wanted(match[2])}\n\n{match[3]}", page))
+    print(f"{len(names) - len(missing)} tables put into {PAGE.relative_to(ROOT)}")
+    for name in missing:
+        print(f"left as it was, for Scripts/market-tables has not made it here: {name.split('#')[0]}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
     Scripts/publish-results.py studies/bank-methods studies/jd-methods ... --into docs/results
 
 Copies each study's results.md, with the table of its times.md, to docs/results/NAME.md, and writes README.md there: the
-claims of all studies in one table.
+claims of all studies in one table. Studies that are not named keep their pages and their rows.
 """
 
 import argparse
@@ -28,6 +28,9 @@ def page(study: Path) -> str:
 
 def claims(results: dict) -> list[str]:
     """One line a claim: those of the paper, not its questions and not the controls."""
+    # A page of one lambda is a claim; five of them are a curve, which the page itself shows.
+    if results.get("preset") == "lambda":
+        return []
     seeds = len(results["seeds"])
     lines = []
     for comparison in results["comparisons"]:
@@ -41,25 +44,34 @@ def claims(results: dict) -> list[str]:
     return lines
 
 
+def published(table: Path) -> dict[str, list[str]]:
+    """The rows of every study that the table has, in its order."""
+    rows: dict[str, list[str]] = {}
+    for line in table.read_text().splitlines() if table.exists() else []:
+        if line.startswith("| ["):
+            rows.setdefault(line.split("]")[0].removeprefix("| ["), []).append(line)
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("studies", nargs="+", type=Path, help="folders that `hindsight study` wrote")
     parser.add_argument("--into", type=Path, default=Path("docs/results"))
     arguments = parser.parse_args()
     arguments.into.mkdir(parents=True, exist_ok=True)
-    lines = []
+    table = arguments.into / "README.md"
+    rows = published(table)
     for study in arguments.studies:
         results = json.loads((study / "results.json").read_text())
         (arguments.into / f"{results['name']}.md").write_text(page(study))
-        # A page of one lambda is a claim; five of them are a curve, which the page itself shows.
-        if results.get("preset") != "lambda":
-            lines += claims(results)
-    (arguments.into / "README.md").write_text(
+        rows[results["name"]] = claims(results)
+    table.write_text(
         "# The claims, on every set\n\n"
         "Written by `Scripts/publish-results.py` from what `hindsight study` left. Differences of the students' test AUC with "
         "95 % intervals over seeds and requests; *yes* and *no* where the interval excludes 0. Each page says why a claim did "
         "not come out, and holds the controls.\n\n"
-        "| Study | Claim | | Difference | Interval | Seeds |\n|---|---|---|---:|---:|---:|\n" + "\n".join(lines) + "\n")
+        "| Study | Claim | | Difference | Interval | Seeds |\n|---|---|---|---:|---:|---:|\n"
+        + "".join(f"{line}\n" for lines in rows.values() for line in lines))
 
 
 if __name__ == "__main__":
