@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import NIOHTTPTypes
+import NIOSSL
 
 /// Watches one connection for what a request handler cannot see: clients that send too slowly or do not take their
 /// answer, bytes that are no HTTP, those who ask before they send, and requests that there is no place for.
@@ -9,7 +10,7 @@ import NIOHTTPTypes
 /// The last are answered here, on the event loop: a server is overloaded when time is scarce, and a refusal that goes
 /// through tasks, streams and other threads takes several times as much of it.
 ///
-/// One timer runs from a request's head to the end of its body. When it fires before an answer has begun, the client is
+/// One timer runs from a request's first byte to its last. When it fires before an answer has begun, the client is
 /// told 408; the connection is closed in any case, which also ends bodies that are sent for ever. Another runs while
 /// more of an answer waits than the channel wants to hold: whoever asks and does not listen would keep a connection for
 /// ever, and there are not many.
@@ -45,6 +46,25 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         self.onTimeout = onTimeout
     }
 
+    /// Bytes are seen before they are HTTP: a head may come slowly too.
+    func handlerAdded(context: ChannelHandlerContext) {
+        let pipeline = context.pipeline.syncOperations
+        let tls = try? pipeline.handler(type: NIOSSLServerHandler.self)
+        let watch = ByteWatch { [self] in
+            // Those of a request behind one that is not answered yet may have to wait.
+            if owed == 0 { startTimer(context) }
+        }
+        try? pipeline.addHandler(watch, position: tls.map { .after($0) } ?? .first)
+    }
+
+    private func startTimer(_ context: ChannelHandlerContext) {
+        guard timer == nil else { return }
+        if owed == 0 { hasBegun = false }
+        timer = context.eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(in: readTimeout) { [self] in
+            expire(context)
+        }
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head):
@@ -55,10 +75,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             if refusal == nil, head.headerFields[.expect]?.lowercased() == "100-continue" {
                 context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
             }
-            timer?.cancel()
-            timer = context.eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(in: readTimeout) { [self] in
-                expire(context)
-            }
+            startTimer(context)
         case .body: break
         case .end:
             timer?.cancel()
@@ -151,6 +168,21 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     func channelInactive(context: ChannelHandlerContext) {
         stopTimers()
         context.fireChannelInactive()
+    }
+}
+
+/// Tells of bytes that arrive.
+private final class ByteWatch: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private let onBytes: () -> Void
+
+    init(_ onBytes: @escaping () -> Void) { self.onBytes = onBytes }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        onBytes()
+        context.fireChannelRead(data)
     }
 }
 

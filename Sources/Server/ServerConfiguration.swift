@@ -87,7 +87,7 @@ public struct RequestLimits: Sendable, Equatable {
     public var connections = 1_024
     /// From a request's head until its work begins. Work that would begin later is not begun: 503.
     public var timeoutMilliseconds = 1_000
-    /// From a request's head to the end of its body. Slower clients get 408.
+    /// From a request's first byte to its last. Slower clients get 408.
     public var readMilliseconds = 10_000
     /// A connection without a request, and one whose client does not take its answer, is closed after so long.
     public var idleMilliseconds = 60_000

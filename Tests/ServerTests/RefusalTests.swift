@@ -185,12 +185,23 @@ import Testing
         let reply = try slow.reply()
         #expect(reply.status == 408 && reply.errorCode == "timeout", "\(reply.text)")
         #expect(slow.drain().isEmpty)
-        // Not even a head: closed without a word.
+        // A head in pieces, each of which comes soon enough; and one behind a request that was answered.
+        let dripping = try Connection(port: server.port)
+        for byte in "POST /v1/rank HTTP/1.1\r\nX-Patience: \(String(repeating: "a", count: 200))".utf8 {
+            guard dripping.send([byte]) else { break }
+            usleep(10_000)
+        }
+        #expect(try dripping.reply().errorCode == "timeout")
+        let second = try Connection(port: server.port)
+        try second.send("GET", "/v2/health/live", nil)
+        #expect(try second.reply().status == 200)
+        second.send(Array("GET /v2/hea".utf8))
+        #expect(try second.reply().status == 408)
+        // Not even a byte: closed without a word.
         let silent = try Connection(port: server.port)
-        silent.send(Array("POST /v1/ra".utf8))
         #expect(silent.drain().isEmpty)
         #expect(try server.get("/v2/health/live").status == 200)
-        #expect(try server.get("/metrics").text.contains("hindsight_requests_refused_total{code=\"timeout\"} 1"))
+        #expect(try server.get("/metrics").text.contains("hindsight_requests_refused_total{code=\"timeout\"} 3"))
     }
 
     /// Whoever asks for ever and listens to nothing keeps the server's memory small, and a connection only for a while.
