@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import Synchronization
 
 extension API {
     /// Bodies up to so many bytes are read and dropped when their request is shed; longer ones are refused where they
@@ -26,22 +27,54 @@ extension API {
         let start = ContinuousClock.now
         return { [self] in
             let id = names.name(proposed: head.headerFields[.requestID])
-            let error = overloaded
-            let answer = Answer(error, isInference: route.isInference)
-            finish(route, answer, error.code, head.method, path, since: start, id: id)
-            var response = answer.response(requestID: id, isHead: false, closes: false).head
-            response.headerFields[.date] = HTTPDate.text()
-            return Refusal(head: response, body: ByteBuffer(bytes: answer.body))
+            let overload = route.isInference ? overload.inference : overload.own
+            finish(route, overload.answer, overload.error.code, head.method, path, since: start, id: id)
+            return overload.refusal(requestID: id)
         }
+    }
+}
+
+/// The answer to requests for which there is no place, made once: under overload it is what is said most.
+struct Overload: Sendable {
+    let error: APIError
+    let answer: Answer
+    private let head: HTTPResponse
+    private let body: ByteBuffer
+
+    init(_ pool: ScoringPool, isInference: Bool) {
+        error = pool.overloaded
+        answer = Answer(error, isInference: isInference)
+        var head = answer.response(requestID: "", isHead: false, closes: false).head
+        head.headerFields[.requestID] = nil
+        self.head = head
+        body = ByteBuffer(bytes: answer.body)
+    }
+
+    func refusal(requestID: String) -> Refusal {
+        var head = head
+        head.headerFields.append(HTTPField(name: .requestID, value: requestID))
+        head.headerFields.append(HTTPField(name: .date, value: HTTPDate.now()))
+        return Refusal(head: head, body: body)
     }
 }
 
 /// `Wed, 25 Nov 2026 04:00:48 GMT`, in whatever language the process runs.
 enum HTTPDate {
+    private static let last = Mutex<(seconds: time_t, text: String)>((-1, ""))
+
+    /// The present; written out once a second.
+    static func now() -> String {
+        let seconds = time(nil)
+        return last.withLock { last in
+            if last.seconds != seconds { last = (seconds, text(seconds)) }
+            return last.text
+        }
+    }
+
     private static let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
     private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
-    static func text(_ seconds: time_t = time(nil)) -> String {
+    static func text(_ seconds: time_t) -> String {
         var (seconds, parts) = (seconds, tm())
         gmtime_r(&seconds, &parts)
         func padded(_ value: Int32) -> String { value < 10 ? "0\(value)" : "\(value)" }

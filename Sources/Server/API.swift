@@ -19,7 +19,9 @@ final class API: HTTPResponder {
     let modelName: String
     let logger: Logger
     let authorizer: Authorizer
-    private let accessLog: AccessLog
+    let accessLog: AccessLog
+    /// What those are told for whom there is no place, under `/v1` and under `/v2`.
+    let overload: (own: Overload, inference: Overload)
     let names = RequestNames()
     private let isDraining = Atomic(false)
     /// What the protocol says of a version, made once a version.
@@ -37,6 +39,7 @@ final class API: HTTPResponder {
         self.pool = pool
         self.logger = logger
         accessLog = AccessLog(sink: sink, requests: configuration.log.requests)
+        overload = (Overload(pool, isInference: false), Overload(pool, isInference: true))
         let folder = URL(fileURLWithPath: service.current.path).standardizedFileURL.lastPathComponent
         modelName = configuration.modelName ?? (ServerConfiguration.isName(folder) ? folder : "hindsight")
         _ = inferenceModel(service.current)
@@ -171,11 +174,7 @@ final class API: HTTPResponder {
 
     /// Refuses before the body is read when there is no place for the request anyway.
     func admit() throws(APIError) {
-        if pool.isFull { throw overloaded }
-    }
-
-    var overloaded: APIError {
-        APIError(.overloaded, "\(pool.workers) requests run and \(pool.queueLimit) wait already; come again")
+        if pool.isFull { throw overload.own.error }
     }
 
     /// Reads the body and does the work on a scoring thread.

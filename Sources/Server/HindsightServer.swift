@@ -73,7 +73,10 @@ public struct HindsightServer: Sendable {
 
     /// As `run(onListening:)`; without signals it ends when its task is cancelled.
     func run(signals: [UnixSignal], onListening: @escaping @Sendable (Int) -> Void) async throws(ServerError) {
-        defer { api.pool.stop() }
+        defer {
+            api.pool.stop()
+            api.accessLog.end()
+        }
         let drain = configuration.drain
         let application = try application(onListening)
         var group = ServiceGroupConfiguration(

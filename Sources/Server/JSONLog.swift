@@ -78,10 +78,19 @@ struct JSONLogHandler: LogHandler {
     }
 }
 
-/// One line a request: what was asked, what was answered, how long it took.
+/// One line a request: what was asked, what was answered, how long it took. Of requests that were shed only so many a
+/// second have a line; a line of their own tells how many had none.
 struct AccessLog: Sendable {
+    static let shedLinesPerSecond = 100
+
     let sink: LogSink
     let requests: ServerConfiguration.Log.Requests
+    private let shedLines = LineAllowance(perSecond: shedLinesPerSecond)
+
+    init(sink: LogSink, requests: ServerConfiguration.Log.Requests) {
+        self.sink = sink
+        self.requests = requests
+    }
 
     struct Entry {
         var requestID: String
@@ -100,6 +109,8 @@ struct AccessLog: Sendable {
         case .failed: guard entry.status >= 400 else { return }
         case .none: return
         }
+        tellOfHeldBack(shedLines.heldBack())
+        if entry.code?.isShed == true, !shedLines.take() { return }
         var writer = JSONWriter(capacity: 256)
         writer.object { writer in
             writer.field("time", LogSink.time())
@@ -113,6 +124,21 @@ struct AccessLog: Sendable {
             writer.field("bytes", entry.bytes)
             if let code = entry.code { writer.field("code", code.rawValue) }
             if let version = entry.version { writer.field("version", version) }
+        }
+        sink.write(writer.bytes)
+    }
+
+    /// To be called when no request will come any more.
+    func end() { tellOfHeldBack(shedLines.heldBack(isEnd: true)) }
+
+    private func tellOfHeldBack(_ requests: Int) {
+        guard requests > 0 else { return }
+        var writer = JSONWriter(capacity: 128)
+        writer.object { writer in
+            writer.field("time", LogSink.time())
+            writer.field("level", "warning")
+            writer.field("message", "requests were shed without a line each")
+            writer.field("requests", requests)
         }
         sink.write(writer.bytes)
     }

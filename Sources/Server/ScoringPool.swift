@@ -44,6 +44,11 @@ final class ScoringPool: Sendable {
     /// Whether one more would be refused now: for those who would rather not receive its body first.
     var isFull: Bool { state.withLock { $0.count + $0.running >= workers + queueLimit } }
 
+    /// What those are told who find it full.
+    var overloaded: APIError {
+        APIError(.overloaded, "\(workers) requests run and \(queueLimit) wait already; come again")
+    }
+
     /// Runs `work` on one of the threads, or throws `overloaded` at once, or `deadline` when its turn comes too late.
     /// - Parameter waited: told how long the job waited, whether it was begun or not.
     func run<Result: Sendable>(
@@ -63,8 +68,7 @@ final class ScoringPool: Sendable {
                 return { continuation.resume(with: result) }
             }
             if !isIn {
-                continuation.resume(
-                    throwing: APIError(.overloaded, "\(workers) requests run and \(queueLimit) wait already; come again"))
+                continuation.resume(throwing: overloaded)
             }
         }
     }

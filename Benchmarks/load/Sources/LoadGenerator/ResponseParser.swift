@@ -99,29 +99,60 @@ struct ResponseParser {
     return nil
   }
 
+  /// Reads bytes, not text: what the generator takes of the cores, the server does not have.
   private static func head(_ bytes: ArraySlice<UInt8>, end: Int) -> Head? {
-    let lines = String(decoding: bytes, as: UTF8.self).components(separatedBy: "\r\n")
-    let parts = lines[0].split(separator: " ", maxSplits: 2)
-    guard parts.count >= 2, parts[0].hasPrefix("HTTP/1."), parts[1].count == 3, let status = Int(parts[1]) else {
-      return nil
-    }
-    var head = Head(status: status, keepsAlive: parts[0] == "HTTP/1.1", body: .untilClose, end: end)
-    for line in lines.dropFirst() where !line.isEmpty {
-      guard let colon = line.firstIndex(of: ":") else { return nil }
-      let value = line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces).lowercased()
-      switch line[..<colon].lowercased() {
-      case "content-length":
-        guard let length = Int(value), (0...bodyLimit).contains(length) else { return nil }
+    var lines = bytes.split(separator: 10).map { $0.last == 13 ? $0.dropLast() : $0 }.makeIterator()
+    guard let first = lines.next() else { return nil }
+    let parts = first.split(separator: UInt8(ascii: " "), maxSplits: 2)
+    guard parts.count >= 2, parts[0].starts(with: "HTTP/1.".utf8), parts[1].count == 3, let status = number(parts[1])
+    else { return nil }
+    var head = Head(status: status, keepsAlive: parts[0].elementsEqual("HTTP/1.1".utf8), body: .untilClose, end: end)
+    while let line = lines.next() {
+      if line.isEmpty { continue }
+      guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return nil }
+      let name = line[..<colon]
+      let value = trimmed(line[(colon + 1)...])
+      if isWord(name, "content-length") {
+        guard let length = number(value), length <= bodyLimit else { return nil }
         head.body = .length(length)
-      case "transfer-encoding":
-        guard value == "chunked" else { return nil }
+      } else if isWord(name, "transfer-encoding") {
+        guard isWord(value, "chunked") else { return nil }
         head.body = .chunks
-      case "connection": head.keepsAlive = value == "keep-alive" || (head.keepsAlive && value != "close")
-      default: break
+      } else if isWord(name, "connection") {
+        head.keepsAlive = isWord(value, "keep-alive") || (head.keepsAlive && !isWord(value, "close"))
       }
     }
     if status == 204 || status == 304 { head.body = .length(0) }
     return head
+  }
+
+  /// Digits alone, few enough not to overflow.
+  private static func number(_ text: ArraySlice<UInt8>) -> Int? {
+    guard !text.isEmpty, text.count <= 12 else { return nil }
+    var value = 0
+    for byte in text {
+      let digit = byte &- UInt8(ascii: "0")
+      guard digit < 10 else { return nil }
+      value = value * 10 + Int(digit)
+    }
+    return value
+  }
+
+  private static func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    var text = text
+    while let first = text.first, first == 32 || first == 9 { text.removeFirst() }
+    while let last = text.last, last == 32 || last == 9 { text.removeLast() }
+    return text
+  }
+
+  /// Whether `text` is `word`, which is in small letters, in any case.
+  private static func isWord(_ text: ArraySlice<UInt8>, _ word: StaticString) -> Bool {
+    guard text.count == word.utf8CodeUnitCount else { return false }
+    return word.withUTF8Buffer { word in
+      zip(text, word).allSatisfy { byte, letter in
+        (UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte ? byte | 32 : byte) == letter
+      }
+    }
   }
 
   private mutating func chunks(_ head: Head) -> Progress {
