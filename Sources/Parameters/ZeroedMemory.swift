@@ -28,7 +28,8 @@ final class ZeroedMemory: @unchecked Sendable {
 
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count * MemoryLayout<Float>.stride) }
 
-    /// Asks for huge pages, for memory that will be filled whole and then read at random places.
+    /// Asks for huge pages, for memory that is read at random places and used to the greater part sooner or later: a
+    /// first touch costs 2 MB.
     func preferHugePages() {
         guard byteCount >= HugePages.size else { return }
         HugePages.prefer(base, byteCount: (byteCount + HugePages.size - 1) / HugePages.size * HugePages.size)
