@@ -23,6 +23,9 @@ typedef struct {
     const float *bias;
     int relu;
     __mmask16 last;
+    /// What will be read next, or NULL: the B of the next strip and the A of the next block, `k` rows of four cache
+    /// lines each, `brow` and `ainner` floats apart.
+    const float *nextb, *nexta;
 } hs_tile;
 
 /// Sixteen rows of sixteen become their transpose.

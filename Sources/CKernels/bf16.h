@@ -43,6 +43,9 @@ AVX512_BF16_INLINE void pack_rows(const float *x, long stride, long rows, long c
             const __mmask16 there = FIRST_LANES(columns - j);
             __m512 first = _mm512_maskz_loadu_ps(there, x + j);
             __m512 second = p + 1 < rows ? _mm512_maskz_loadu_ps(there, x + stride + j) : _mm512_setzero_ps();
+            // Rows may be pages apart, where the processor does not look ahead by itself.
+            _mm_prefetch((const char *)(x + 16 * stride + j), _MM_HINT_T0);
+            _mm_prefetch((const char *)(x + 17 * stride + j), _MM_HINT_T0);
             _mm512_storeu_si512(to + j, pairs_of_rows(first, second));
         }
 }

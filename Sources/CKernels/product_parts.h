@@ -31,6 +31,9 @@ AVX512 void hs_tile_rows(const hs_tile *tile, long m, long columns, const float 
 AVX512_INLINE void hs_for_each_strip(const hs_product *product,
                                      void (*rows)(const hs_tile *, long, long, const float *, float *, const float *,
                                                   const float *)) {
+    // A transposed A and the B beside it are long and thin, and their rows lie too far apart for the processor to look
+    // ahead by itself. Otherwise B is packed and stays in the caches, and A is read in its order.
+    const int isLong = product->arow == 1 && product->bstrip == HS_STRIP;
     long j = 0;
     while (j < product->n) {
         const long inStrip = j % HS_STRIP, left = product->n - j;
@@ -47,6 +50,8 @@ AVX512_INLINE void hs_for_each_strip(const hs_product *product,
             .bias = product->bias ? product->bias + j : 0,
             .relu = product->relu,
             .last = FIRST_LANES(columns - (columns - 1) / 16 * 16),
+            .nextb = !isLong ? 0 : j + columns < product->n ? product->b + j + columns : product->b + product->k * product->brow,
+            .nexta = isLong && j + columns >= product->n ? product->a + product->k * product->ainner : 0,
         };
         rows(&tile, product->m, columns, product->a, product->c + j, product->addend ? product->addend + j : 0,
              product->gate ? product->gate + j : 0);
