@@ -229,13 +229,13 @@ public final class DistillationGraph<S: Scalar> {
 }
 
 extension ParameterLayout {
-    /// The ranges of the dense parameters of these owners, from entry to entry, neighbours merged.
-    public func ranges(of owners: Set<Owner>) -> [Range<Int>] {
+    /// The ranges of the dense parameters of these owners, from entry to entry, neighbours merged unless said otherwise.
+    public func ranges(of owners: Set<Owner>, merged: Bool = true) -> [Range<Int>] {
         var result: [Range<Int>] = []
         var continues = false
         for entry in entries {
             let belongs = owners.contains { entry.name.hasPrefix("\($0.rawValue).") }
-            if belongs, continues {
+            if belongs, continues, merged {
                 result[result.count - 1] = result[result.count - 1].lowerBound..<entry.slot.range.upperBound
             } else if belongs {
                 result.append(entry.slot.range)

@@ -6,11 +6,31 @@ extension Batch {
     ///
     /// - Parameter sides: the side of each regular column, as in `FeatureSchema.regular`.
     public func split(_ parts: Int, sides: [Side]) -> [Batch] {
-        guard parts > 1 else { return [self] }
-        return (0..<parts).compactMap { part in
-            let range = (count * part / parts)..<(count * (part + 1) / parts)
-            return range.isEmpty ? nil : samples(range, sides: sides)
+        (0..<parts).compactMap { share($0, of: parts, sides: sides) }
+    }
+
+    /// One piece of `split`, nil where it would be empty: for those who want them made side by side.
+    public func share(_ part: Int, of parts: Int, sides: [Side]) -> Batch? {
+        guard parts > 1 else { return self }
+        let range = shareRange(part, of: parts)
+        return range.isEmpty ? nil : samples(range, sides: sides)
+    }
+
+    /// The samples of a piece. Where a request begins close to an even cut, the cut is there: both pieces would have
+    /// to map its user otherwise.
+    public func shareRange(_ part: Int, of parts: Int) -> Range<Int> {
+        cut(part, of: parts)..<cut(part + 1, of: parts)
+    }
+
+    private func cut(_ part: Int, of parts: Int) -> Int {
+        let even = count * part / parts
+        guard even > 0, even < count else { return even }
+        let users = regular.userIndex
+        // Not far away, or one worker would wait for the other longer than a user takes.
+        for distance in 0...(count / parts / 100) {
+            for place in [even - distance, even + distance] where users[place] != users[place - 1] { return place }
         }
+        return even
     }
 
     /// The samples of a range as a batch of their own.
