@@ -55,6 +55,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             if owed == 0 { startTimer(context) }
         }
         try? pipeline.addHandler(watch, position: tls.map { .after($0) } ?? .first)
+        try? OldRequests.add(to: pipeline)
     }
 
     private func startTimer(_ context: ChannelHandlerContext) {

@@ -104,6 +104,14 @@ let userJSON = #"{"user_id": 3, "age": 7.5, "history_item": ["item 4", "item 9"]
         #expect(bodies.count == 5)
     }
 
+    /// Its clients read until the connection ends, some without looking at the length.
+    @Test(arguments: ["", "Connection: keep-alive\r\n"]) func anOldRequestEndsItsConnection(_ header: String) throws {
+        let connection = try Connection(port: try ServerProcess.shared.get().port, timeoutSeconds: 10)
+        connection.send(Array("GET /v2/health/live HTTP/1.0\r\n\(header)\r\n".utf8))
+        #expect(String(decoding: connection.drain(), as: UTF8.self).hasSuffix(#"{"live":true}"#))
+        #expect(connection.hasEnded)
+    }
+
     @Test func headIsGetWithoutABody() throws {
         let server = try ServerProcess.shared.get()
         let connection = try Connection(port: server.port)

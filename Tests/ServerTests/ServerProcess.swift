@@ -103,6 +103,8 @@ final class Connection {
 
     private let descriptor: Int32
     private var pending: [UInt8] = []
+    /// Whether the other side has closed in good order.
+    private(set) var hasEnded = false
 
     init(port: Int, timeoutSeconds: Int = 30) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -183,6 +185,7 @@ final class Connection {
     private func receive() throws {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         let count = recv(descriptor, &buffer, buffer.count, 0)
+        hasEnded = count == 0
         guard count > 0 else { throw Closed(received: pending) }
         pending += buffer[..<count]
     }
