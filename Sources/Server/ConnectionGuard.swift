@@ -10,7 +10,7 @@ import NIOSSL
 /// The last are answered here, on the event loop: a server is overloaded when time is scarce, and a refusal that goes
 /// through tasks, streams and other threads takes several times as much of it.
 ///
-/// One timer runs from a request's first byte to its last. When it fires before an answer has begun, the client is
+/// One timer runs from a request's first byte to its last, unless all came at once. When it fires before an answer has begun, the client is
 /// told 408; the connection is closed in any case, which also ends bodies that are sent for ever. Another runs while
 /// more of an answer waits than the channel wants to hold: whoever asks and does not listen would keep a connection for
 /// ever, and there are not many.
@@ -27,6 +27,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     /// What answers the request that is being read and that nobody else will see.
     private var refusal: (@Sendable () -> Refusal)?
     private var timer: Scheduled<Void>?
+    /// Between the first byte of a request and its last.
+    private var isReading = false
     private var writeTimer: Scheduled<Void>?
     /// Requests whose answer has not ended, and whether the newest of them has begun to be answered.
     private var owed = 0
@@ -52,18 +54,32 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         let tls = try? pipeline.handler(type: NIOSSLServerHandler.self)
         let watch = ByteWatch { [self] in
             // Those of a request behind one that is not answered yet may have to wait.
-            if owed == 0 { startTimer(context) }
+            if owed == 0 { beginReading() }
         }
         try? pipeline.addHandler(watch, position: tls.map { .after($0) } ?? .first)
         try? OldRequests.add(to: pipeline)
     }
 
-    private func startTimer(_ context: ChannelHandlerContext) {
-        guard timer == nil else { return }
+    private func beginReading() {
+        guard !isReading else { return }
+        isReading = true
         if owed == 0 { hasBegun = false }
-        timer = context.eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(in: readTimeout) { [self] in
-            expire(context)
+    }
+
+    private func endReading() {
+        isReading = false
+        timer?.cancel()
+        timer = nil
+    }
+
+    /// Most requests come whole in what was read, and need no timer.
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if isReading, timer == nil {
+            timer = context.eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(in: readTimeout) { [self] in
+                expire(context)
+            }
         }
+        context.fireChannelReadComplete()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -76,11 +92,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             if refusal == nil, head.headerFields[.expect]?.lowercased() == "100-continue" {
                 context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
             }
-            startTimer(context)
+            beginReading()
         case .body: break
         case .end:
-            timer?.cancel()
-            timer = nil
+            endReading()
             if let refusal {
                 self.refusal = nil
                 if !isClosed { answer(context, refusal()) }
@@ -97,7 +112,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func expire(_ context: ChannelHandlerContext) {
-        timer = nil
+        endReading()
         onTimeout()
         refuse(
             context,
@@ -160,8 +175,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     func handlerRemoved(context: ChannelHandlerContext) { stopTimers() }
 
     private func stopTimers() {
-        timer?.cancel()
-        timer = nil
+        endReading()
         writeTimer?.cancel()
         writeTimer = nil
     }

@@ -10,7 +10,7 @@ enum LowPriority {
         Thread.detachNewThread {
             // On Linux a thread has a nice value of its own, and 0 means the calling thread. That it cannot be had is
             // no reason not to load.
-            _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+            _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
             let result = Swift.Result { try body() }
             box.outcome.withLock { $0 = result }
             done.signal()

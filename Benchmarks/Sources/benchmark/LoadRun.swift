@@ -27,10 +27,13 @@ struct LoadRun: Decodable {
   /// Requests without an answer of status 200.
   var failed: Int { requests - ok }
 
-  /// - Parameter rate: arrivals a second; nil: closed loop.
+  /// - Parameters:
+  ///   - rate: arrivals a second; nil: closed loop.
+  ///   - interrupts: whether the generator may interrupt the server's threads, to send when it is time to. Where not
+  ///     (`SCHED_BATCH`), it takes turns with them: a few milliseconds late and several requests at a time.
   static func measure(
     _ server: ServerProcess, _ bodies: URL, options: Options, rate: Double? = nil, connections: Int, seconds: Double,
-    requests: Int? = nil, warmUp: Double = 1, seed: Int
+    requests: Int? = nil, warmUp: Double = 1, interrupts: Bool = true, seed: Int
   ) throws -> LoadRun {
     var arguments = [
       "--port", "\(server.port)", "--bodies", bodies.path, "--connections", "\(connections)", "--seconds", "\(seconds)",
@@ -40,6 +43,7 @@ struct LoadRun: Decodable {
     if let requests { arguments += ["--requests", "\(requests)"] }
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
-    return try decoder.decode(LoadRun.self, from: Command.run(options.load.path, arguments))
+    let command = interrupts ? [options.load.path] : ["/usr/bin/chrt", "--batch", "0", options.load.path]
+    return try decoder.decode(LoadRun.self, from: Command.run(command[0], command.dropFirst() + arguments))
   }
 }

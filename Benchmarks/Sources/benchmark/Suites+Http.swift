@@ -41,11 +41,12 @@ struct ServedSession {
   private var windowSeconds: Double { options.quick ? 11 : 20 }
 
   private func run(
-    rate: Double? = nil, connections: Int, seconds: Double, requests: Int? = nil, warmUp: Double = 1, seed: Int
+    rate: Double? = nil, connections: Int, seconds: Double, requests: Int? = nil, warmUp: Double = 1,
+    interrupts: Bool = true, seed: Int
   ) throws -> LoadRun {
     try LoadRun.measure(
       server, workload.bodies, options: options, rate: rate, connections: connections, seconds: seconds,
-      requests: requests, warmUp: warmUp, seed: seed)
+      requests: requests, warmUp: warmUp, interrupts: interrupts, seed: seed)
   }
 
   private func row(_ name: String, _ ours: Double, _ peerName: String, _ peer: Double, unit: String, note: String) -> Row {
@@ -171,10 +172,11 @@ struct ServedSession {
 
   // MARK: Overload
 
-  /// Three times as many arrivals as can be answered.
+  /// Three times as many arrivals as can be answered. Goodput alone is asked for: the generator, which has the server's
+  /// cores, takes turns with it and does not interrupt it, as arrivals from other machines would not.
   func overload(_ capacity: Double) throws -> [Row] {
     let before = try run(connections: 8, seconds: options.quick ? 2 : 10, seed: 100)
-    let run = try run(rate: capacity * 3, connections: 512, seconds: options.quick ? 8 : 60, seed: 101)
+    let run = try run(rate: capacity * 3, connections: 512, seconds: options.quick ? 8 : 60, interrupts: false, seed: 101)
     let after = try self.run(connections: 8, seconds: options.quick ? 2 : 10, seed: 102)
     // The machine may have changed since the capacity was found: it is looked at again on both sides.
     let capacityNow = [before.okPerSecond, after.okPerSecond].median
@@ -185,7 +187,8 @@ struct ServedSession {
         "rank-overload-goodput", run.okPerSecond, "capacity just before and after", capacityNow, unit: "requests/s",
         note: "\((capacity * 3).digits(0)) arrivals/s for \(run.seconds.digits(0)) s: \(statuses), "
           + "\(run.failures.total) without an answer; p99 of good answers "
-          + "\(run.latency.map { $0.p99.digits(0) } ?? "-") ms\(fair)")
+          + "\(run.latency.map { $0.p99.digits(0) } ?? "-") ms\(fair); the generator took "
+          + "\((run.ownProcessorSeconds / run.seconds / Double(cores) * 100).digits(1)) % of the cores")
     ]
     if let memory = run.memory, let idle = before.memory {
       rows.append(

@@ -7,7 +7,6 @@ public final class Generator {
   private let plan: LoadPlan
   private let requests: RequestSet
   private let epoll: Int32
-  private let timer: Int32
   private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 64)
   private let tallyKey: [UInt8]?
 
@@ -49,12 +48,7 @@ public final class Generator {
     self.plan = plan
     self.requests = requests
     epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
-    timer = timerfd_create(CLOCK_MONOTONIC, Int32(TFD_NONBLOCK | TFD_CLOEXEC))
-    guard epoll >= 0, timer >= 0 else { throw LoadError("no epoll or timer: \(String(cString: strerror(errno)))") }
-    var event = epoll_event()
-    event.events = EPOLLIN.rawValue
-    event.data.fd = timer
-    epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event)
+    guard epoll >= 0 else { throw LoadError("no epoll: \(String(cString: strerror(errno)))") }
     random = SplitMix64(state: plan.seed)
     tallyKey = plan.tally.map { Array("\"\($0)\":\"".utf8) }
     watch = plan.process.map { ProcessWatch($0) }
@@ -65,7 +59,6 @@ public final class Generator {
 
   deinit {
     for connection in connections.values { connection.close() }
-    Glibc.close(timer)
     Glibc.close(epoll)
     scratch.deallocate()
   }
@@ -109,26 +102,22 @@ public final class Generator {
         endSending()
       }
       if hasStopped, running == 0, waitingHead == waiting.count { break }
-      arm(min(nextTick, hasStopped ? .max : min(stop, arrivals?.next ?? .max, isMeasuring ? .max : measureFrom)))
-      let count = epoll_wait(epoll, &events, Int32(events.count), -1)
+      let until = min(nextTick, hasStopped ? .max : min(stop, arrivals?.next ?? .max, isMeasuring ? .max : measureFrom))
+      let count = wait(until: until, &events)
       for event in events.prefix(Int(max(0, count))) { handle(event) }
     }
     return finished()
   }
 
-  private func arm(_ when: UInt64) {
-    var time = itimerspec()
-    time.it_value.tv_sec = Int(when / 1_000_000_000)
-    time.it_value.tv_nsec = Int(when % 1_000_000_000)
-    timerfd_settime(timer, Int32(TFD_TIMER_ABSTIME), &time, nil)
+  /// One call a round: a timer of its own would take two more.
+  private func wait(until when: UInt64, _ events: inout [epoll_event]) -> Int32 {
+    let now = Self.now()
+    let left = when > now ? when - now : 0
+    var time = timespec(tv_sec: Int(left / 1_000_000_000), tv_nsec: Int(left % 1_000_000_000))
+    return epoll_pwait2(epoll, &events, Int32(events.count), &time, nil)
   }
 
   private func handle(_ event: epoll_event) {
-    if event.data.fd == timer {
-      var expirations: UInt64 = 0
-      read(timer, &expirations, 8)
-      return
-    }
     // Closed earlier in the same round, perhaps.
     guard let connection = connections[event.data.fd] else { return }
     let outcome = connection.handle(event.events, requests, scratch: scratch, now: Self.now)

@@ -1,5 +1,4 @@
-// Linux's epoll and timers, which Swift's Glibc module leaves out.
+// Linux's epoll, which Swift's Glibc module leaves out.
 #pragma once
 
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
