@@ -26,6 +26,7 @@ final class EmbeddingTable: Sendable {
             let memory = ZeroedMemory(count: state.extent == .row ? spec.rows : spec.count)
             // Every row's first update would fault in a page of its own: of 4 KB, that takes as long as the step.
             memory.preferHugePages()
+            memory.populate()
             if state.initialValue != 0 { memory.base.update(repeating: state.initialValue, count: memory.count) }
             return memory
         }

@@ -35,6 +35,20 @@ final class ZeroedMemory: @unchecked Sendable {
         HugePages.prefer(base, byteCount: (byteCount + HugePages.size - 1) / HugePages.size * HugePages.size)
     }
 
+    /// Has the kernel find all of it a place now, in huge pages where they were asked for and can be had: later, each first
+    /// touch would stop the one who touches, and where memory is scarce for long.
+    func populate() {
+        #if os(Linux)
+        guard byteCount >= HugePages.size else { return }
+        let (start, piece, count) = (UInt(bitPattern: base), 64 << 20, byteCount)
+        DispatchQueue.concurrentPerform(iterations: (count + piece - 1) / piece) { index in
+            let memory = UnsafeMutableRawPointer(bitPattern: start + UInt(index * piece))!
+            // MADV_POPULATE_WRITE, which kernels before 5.14 do not know: then pages come when they are touched.
+            madvise(memory, min(piece, count - index * piece), 23)
+        }
+        #endif
+    }
+
     func bytes(of range: Range<Int>) -> UnsafeRawBufferPointer {
         let stride = MemoryLayout<Float>.stride
         return UnsafeRawBufferPointer(rebasing: bytes[range.lowerBound * stride..<range.upperBound * stride])

@@ -184,7 +184,7 @@ struct Suites {
           Row(
             name: "memory-\(name)-rows", threads: 1, ours: resident / 1e6, peer: accounted / 1e6,
             peerName: "parameters + optimiser state", ratio: resident / accounted, unit: "MB",
-            note: "optimiser state costs memory, by huge pages, once a row of it has been trained"))
+            note: "resident, all rows and their optimiser state"))
         log(Table.line(rows[rows.count - 1]))
         let flops = Floor.flopsPerSample(large)
         rows += try compare(
