@@ -24,9 +24,12 @@ final class EmbeddingTable: Sendable {
         stateSpecs = optimiser.tableState
         states = stateSpecs.map { state in
             let memory = ZeroedMemory(count: state.extent == .row ? spec.rows : spec.count)
-            // Every row's first update would fault in a page of its own: of 4 KB, that takes as long as the step.
-            memory.preferHugePages()
-            memory.populate()
+            // Every row's first update would fault in a page of its own: of 4 KB, that takes as long as the step. Where
+            // values begin as zeros, and cost nothing until they are trained, so does their state.
+            if spec.deviation > 0 {
+                memory.preferHugePages()
+                memory.populate()
+            }
             if state.initialValue != 0 { memory.base.update(repeating: state.initialValue, count: memory.count) }
             return memory
         }
