@@ -5,7 +5,7 @@
 
 /// Multiply-adds before a sum is put down and a new one begun: keeps a strip of B in the second-level cache, and
 /// rounding errors from growing with the length of a sum.
-#define HS_INNER_BLOCK 1024
+#define HS_INNER_BLOCK 512
 /// Elements of A that are worked on at a time.
 #define HS_LEFT_BLOCK (1l << 16)
 

@@ -49,7 +49,9 @@ static int grow(hs_row_set *set) {
 }
 
 int hs_row_set_add(hs_row_set *set, const int32_t *ids, size_t count, int32_t *local) {
+    const size_t ahead = 12;
     for (size_t i = 0; i < count; i++) {
+        if (i + ahead < count) __builtin_prefetch(set->slots + slot_of(ids[i + ahead], set->log2_slots), 1);
         const int32_t id = ids[i];
         const uint32_t mask = ((uint32_t)1 << set->log2_slots) - 1;
         uint32_t at = slot_of(id, set->log2_slots);

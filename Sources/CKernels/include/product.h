@@ -37,7 +37,7 @@ long hs_packed_count_bf16(long k, long n);
 /// brow = 64, bstrip = 64 k.
 void hs_pack_f32(const float *b, long stride, int transposed, long k, long n, float *packed);
 
-/// Each element is a sum of multiply-adds in the order of p, from blocks of 1024 that are added one after another:
+/// Each element is a sum of multiply-adds in the order of p, from blocks of 512 that are added one after another:
 /// it does not depend on m, on n or on where its row lies.
 void hs_product_f32(const hs_product *product);
 /// Its scalar twin, on any processor: the same bits.
