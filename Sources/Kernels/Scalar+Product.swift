@@ -12,6 +12,8 @@ public enum Processor {
     public static let hasAVX512 = hs_has_avx512() != 0
     /// Products of bfloat16 at twice the rate of float32.
     public static let hasBFloat16 = hs_has_bf16() != 0
+    /// Tells it that this thread waits for another in a loop.
+    public static func pause() { hs_pause() }
 }
 
 /// The right-hand side of products: a matrix or its transpose, as it is or as `Scalar.prepare` laid it out.

@@ -8,12 +8,17 @@ import Schema
 
 /// All workers take a share of the same batch; their gradients are summed in the workers' order and applied
 /// once. Bit-reproducible for a seed and a worker count. Batch norm's statistics are each share's own.
+///
+/// The workers run the whole segment on their own threads and meet at a barrier twice a step: when a batch is there (and the
+/// parameters are those of the step before), and when the shares' gradients are.
 final class SynchronousLoop: TrainingLoop {
     private let pool: WorkerPool
     private let workers: [Worker]
     private let server: any ParameterServer
     private let sides: [Side]
     private let merged: [MergedRows]
+    private let barrier: Barrier
+    private let results: ShareResults
 
     init(pool: WorkerPool, workers: [Worker], server: any ParameterServer, sides: [Side]) {
         self.pool = pool
@@ -21,88 +26,157 @@ final class SynchronousLoop: TrainingLoop {
         self.server = server
         self.sides = sides
         merged = workers[0].graph.exchange.tables.map { MergedRows(dimension: $0.dimension) }
+        barrier = Barrier(count: workers.count)
+        results = ShareResults(count: workers.count)
     }
 
     func run(_ segment: Segment) throws -> SegmentOutcome {
-        var done = 0
-        while done < segment.limit, !segment.shouldStop() {
-            guard let batch = try segment.source.next() else {
-                return SegmentOutcome(batches: done, epochEnded: true)
-            }
-            try step(batch, number: done, segment)
-            done += 1
-        }
-        return SegmentOutcome(batches: done, epochEnded: false)
-    }
-
-    private func step(_ batch: Batch, number: Int, _ segment: Segment) throws {
-        let step = segment.firstStep + number
-        let plan = segment.plan(step)
-        let parts = min(workers.count, batch.count)
-        let weight = batch.targets.weights.reduce(0) { $0 + Double($1) }
-        let results = ShareResults(count: parts)
-        let phase = segment.phase
-        try pool.run { [workers, sides] index in
-            guard index < parts, let share = batch.share(index, of: parts, sides: sides) else { return }
-            let worker = workers[index]
-            let losses = worker.compute(
-                share, options: worker.options(phase, plan, totalWeight: weight),
-                share: Float(share.count) / Float(batch.count))
-            results.set(index, .init(losses: losses, notFinite: worker.nonFiniteTensor(losses)))
-        }
-        var losses = StepLosses()
-        for index in 0..<parts {
-            losses += results[index].losses
-            if let bad = results[index].notFinite {
-                throw NotFinite(tensor: bad.name, value: bad.value, step: step, batch: segment.firstBatch + number)
-            }
-        }
-        try push(shares: parts, owners: phase.owners, learningRate: plan.learningRate)
-        let first = batch.shareRange(0, of: parts)
-        let logits = workers[0].stepLogits(count: first.count, phase: phase)
-        segment.onStep(
-            FinishedStep(
-                step: step, batch: segment.firstBatch + number, plan: plan, samples: batch.count, losses: losses,
-                labels: Array(batch.targets.labels[0][first]), student: logits.student, teacher: logits.teacher))
-    }
-
-    /// Sums the shares' gradients and pushes them; parameters are dealt out to the workers.
-    private func push(shares: Int, owners: Set<Owner>, learningRate: Float) throws {
-        guard shares > 1 else { return workers[0].push(owners: owners, learningRate: learningRate) }
+        let lead = StepLead(segment, workers: workers.count)
         let this = UncheckedReference(self)
-        let exchanges = workers[..<shares].map(\.graph.exchange)
-        let dense = Deal(
-            weights: workers[0].graph.layout.ranges(of: owners, merged: false).map { ($0, $0.count) }, among: workers.count)
-        let tables = Deal(
-            weights: workers[0].graph.exchange.tables.enumerated().filter { owners.contains($1.owner) }.map { table, it in
-                (table, exchanges.reduce(0) { $0 + $1.rows(table).count * it.dimension })
-            }, among: workers.count)
-        try pool.run { index in
-            let (workers, server) = (this.value.workers, this.value.server)
-            let ranges = dense[index]
-            for range in ranges {
-                for worker in workers[1..<shares] {
+        try pool.run { index in this.value.work(index, lead) }
+        return try lead.outcome()
+    }
+
+    /// What each worker does; the first one leads. Nothing here throws: the others would wait for ever.
+    private func work(_ index: Int, _ lead: StepLead) {
+        while true {
+            if index == 0 { lead.next() }
+            barrier.wait()
+            guard let step = lead.step else { return }
+            if index < step.shares { compute(index, step) }
+            barrier.wait()
+            if let bad = (0..<step.shares).lazy.compactMap({ self.results[$0].notFinite }).first {
+                if index == 0 { lead.fail(tensor: bad.name, value: bad.value) }
+                return
+            }
+            push(index, step)
+            if index == 0 { report(step, lead) }
+        }
+    }
+
+    private func compute(_ index: Int, _ step: StepLead.Step) {
+        guard let share = step.batch.share(index, of: step.shares, sides: sides) else { return }
+        let worker = workers[index]
+        let losses = worker.compute(
+            share, options: worker.options(step.phase, step.plan, totalWeight: step.weight),
+            share: Float(share.count) / Float(step.batch.count))
+        results.set(index, .init(losses: losses, notFinite: worker.nonFiniteTensor(losses)))
+    }
+
+    private func report(_ step: StepLead.Step, _ lead: StepLead) {
+        let first = step.batch.shareRange(0, of: step.shares)
+        let logits = workers[0].stepLogits(count: first.count, phase: step.phase)
+        lead.report(
+            FinishedStep(
+                step: step.number, batch: step.batchNumber, plan: step.plan, samples: step.batch.count,
+                losses: (0..<step.shares).reduce(into: StepLosses()) { $0 += results[$1].losses },
+                labels: Array(step.batch.targets.labels[0][first]), student: logits.student, teacher: logits.teacher))
+    }
+
+    /// One worker's part of summing the shares' gradients and pushing them: parameters are dealt out to the workers.
+    private func push(_ index: Int, _ step: StepLead.Step) {
+        let (owners, rate) = (step.phase.owners, step.plan.learningRate)
+        guard step.shares > 1 else {
+            if index == 0 { workers[0].push(owners: owners, learningRate: rate) }
+            return
+        }
+        let shares = workers[..<step.shares]
+        let exchanges = shares.map(\.graph.exchange)
+        for part in Deal(weights: parts(owners, exchanges), among: workers.count)[index] {
+            switch part {
+            case .dense(let range):
+                for worker in shares.dropFirst() {
                     Float.axpy(1, worker.gradients + range.lowerBound, workers[0].gradients + range.lowerBound, count: range.count)
                 }
-            }
-            server.pushDense(workers[0].gradients, ranges: ranges, learningRate: learningRate)
-            let exchanges = workers[..<shares].map(\.graph.exchange)
-            for table in tables[index] {
-                let (rows, gradients) = this.value.merged[table].sum(exchanges, table: table)
+                server.pushDense(workers[0].gradients, ranges: [range], learningRate: rate)
+            case .table(let table):
+                let (rows, gradients) = merged[table].sum(exchanges, table: table)
                 guard !rows.isEmpty else { continue }
-                server.pushRows(table: table, rows: rows, gradients: gradients.base, learningRate: learningRate)
+                server.pushRows(table: table, rows: rows, gradients: gradients.base, learningRate: rate)
             }
         }
+    }
+
+    private enum Part { case dense(Range<Int>), table(Int) }
+
+    /// What there is to push, with about what it costs: an element of a row, which has to be found, as much as two dense ones.
+    private func parts(_ owners: Set<Owner>, _ exchanges: [EmbeddingExchange<Float>]) -> [(Part, Int)] {
+        let dense = workers[0].graph.layout.ranges(of: owners, merged: false).map { (Part.dense($0), $0.count) }
+        let tables = exchanges[0].tables.enumerated().filter { owners.contains($1.owner) }.map { table, it in
+            (Part.table(table), 2 * it.dimension * exchanges.reduce(0) { $0 + $1.rows(table).count })
+        }
+        return dense + tables
+    }
+}
+
+/// The steps of one segment, one after the other. The first worker alone changes it, and only between the end of a step and
+/// the barrier at the start of the next.
+private final class StepLead: @unchecked Sendable {
+    struct Step {
+        /// Of the phase, and of the epoch.
+        let number: Int
+        let batchNumber: Int
+        let phase: Phase
+        let plan: StepPlan
+        let batch: Batch
+        let weight: Double
+        let shares: Int
+    }
+
+    /// Nil when there is no more.
+    private(set) var step: Step?
+    private let segment: Segment
+    private let workers: Int
+    private var done = 0
+    private var epochEnded = false
+    private var failure: (any Error)?
+
+    init(_ segment: Segment, workers: Int) {
+        self.segment = segment
+        self.workers = workers
+    }
+
+    func next() {
+        step = nil
+        guard done < segment.limit, !segment.shouldStop() else { return }
+        do {
+            guard let batch = try segment.source.next() else {
+                epochEnded = true
+                return
+            }
+            let number = segment.firstStep + done
+            step = Step(
+                number: number, batchNumber: segment.firstBatch + done, phase: segment.phase, plan: segment.plan(number),
+                batch: batch, weight: batch.targets.weights.reduce(0) { $0 + Double($1) },
+                shares: min(workers, batch.count))
+        } catch {
+            failure = error
+        }
+    }
+
+    func report(_ finished: FinishedStep) {
+        segment.onStep(finished)
+        done += 1
+    }
+
+    func fail(tensor: String, value: Double) {
+        guard let step else { return }
+        failure = NotFinite(tensor: tensor, value: value, step: step.number, batch: step.batchNumber)
+    }
+
+    func outcome() throws -> SegmentOutcome {
+        if let failure { throw failure }
+        return SegmentOutcome(batches: done, epochEnded: epochEnded)
     }
 }
 
 /// Things of different weight dealt out to hands of about equal weight: the heaviest first, each to the lightest hand.
-private struct Deal<Thing: Sendable>: Sendable {
+private struct Deal<Thing> {
     private var hands: [(things: [Thing], weight: Int)]
 
-    init(weights: [(thing: Thing, weight: Int)], among count: Int) {
+    init(weights: [(Thing, Int)], among count: Int) {
         hands = Array(repeating: ([], 0), count: count)
-        for (thing, weight) in weights.sorted(by: { $0.weight > $1.weight }) {
+        for (thing, weight) in weights.sorted(by: { $0.1 > $1.1 }) {
             let lightest = hands.indices.min { hands[$0].weight < hands[$1].weight }!
             hands[lightest].things.append(thing)
             hands[lightest].weight += weight
@@ -126,8 +200,12 @@ private final class MergedRows {
         rowSet.reset(capacity: exchanges.reduce(0) { $0 + $1.rows(table).count })
         let locals = exchanges.map { rowSet.add(ids: $0.rows(table)) }
         arena.reset()
-        let total = arena.zeros(rowSet.count, dimension)
-        for (exchange, local) in zip(exchanges, locals) {
+        let total = arena.matrix(rowSet.count, dimension)
+        // The first worker's rows are distinct, so they are the first of the sum, in their order.
+        let first = exchanges[0].gradients(table)
+        total.base.update(from: first.base, count: first.count)
+        (total.base + first.count).update(repeating: 0, count: total.count - first.count)
+        for (exchange, local) in zip(exchanges, locals).dropFirst() {
             Float.scatterAddRows(exchange.gradients(table), index: local, into: total)
         }
         return (rowSet.unique, total)
