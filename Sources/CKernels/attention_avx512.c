@@ -74,8 +74,9 @@ static AVX512 void multiply_by_56(long rows, long inner, const float *a, long ar
 }
 
 static AVX512 void multiply(long rows, long inner, long columns, const float *a, long arow, long ainner,
-                            const float *b, long brow, float *c, long cstride, int accumulates) {
-    multiply_by(hs_tile_rows, rows, inner, columns, a, arow, ainner, b, brow, c, cstride, accumulates);
+                            const float *b, long brow, float *c, long cstride, int accumulates,
+                            const hs_ahead *ahead) {
+    multiply_by(hs_tile_rows, rows, inner, columns, a, arow, ainner, b, brow, c, cstride, accumulates, ahead);
 }
 
 // scores [rows, np] of n keys from their transpose; what lies between n and np is of no account.
@@ -84,7 +85,7 @@ static AVX512 void multiply_keys(long rows, long d, long n, const float *a, long
     if (n > 48 && n <= 56)
         multiply_by_56(rows, d, a, arow, keys, np, scores, np);
     else
-        multiply(rows, d, np, a, arow, 1, keys, np, scores, np, 0);
+        multiply(rows, d, np, a, arow, 1, keys, np, scores, np, 0, 0);
 }
 
 AVX512 void hs_attention_avx512(const float *qkv, long qkvstride, const int32_t *offsets, long requests, long heads,
@@ -93,11 +94,11 @@ AVX512 void hs_attention_avx512(const float *qkv, long qkvstride, const int32_t 
     for (long r = 0; r < requests; r++) {
         const long first = offsets[r], n = offsets[r + 1] - first, np = whole_vectors(n);
         if (n == 0) continue;
-        const long next = first + n, nextn = r + 1 < requests ? offsets[r + 2] - next : 0;
         float *keys = hs_scratch(sizeof(float) * (d + QUERIES) * np), *p = keys + d * np;
         for (long h = 0; h < heads; h++) {
             const float *q = qkv + first * qkvstride + h * d, *k = q + heads * d, *v = k + heads * d;
-            prefetch_share(qkv + next * qkvstride, qkvstride, nextn, 3 * heads * d, h, heads);
+            const float *nextq = head_after(qkv, qkvstride, first, n, h, heads, d), *nextk = nextq + heads * d;
+            const hs_ahead next[4] = {{nextk, qkvstride}, {nextk + heads * d, qkvstride}, {nextq, qkvstride}};
             transpose_scaled(k, qkvstride, n, d, scale, keys, np);
             for (long i = 0; i < n; i += QUERIES) {
                 const long rows = n - i < QUERIES ? n - i : QUERIES;
@@ -105,7 +106,7 @@ AVX512 void hs_attention_avx512(const float *qkv, long qkvstride, const int32_t 
                 float *o = out + (first + i) * outstride + h * d;
                 multiply_keys(rows, d, n, q + i * qkvstride, qkvstride, keys, np, p);
                 softmax_rows(p, np, rows, n, over, lse);
-                multiply(rows, n, d, p, np, 1, v, qkvstride, o, outstride, 0);
+                multiply(rows, n, d, p, np, 1, v, qkvstride, o, outstride, 0, next);
                 scale_rows(o, outstride, rows, d, over);
                 for (long j = 0; j < rows; j++) logsumexp[(first + i + j) * heads + h] = lse[j];
             }
@@ -145,14 +146,16 @@ AVX512 void hs_attention_backward_avx512(const float *qkv, long qkvstride, const
     for (long r = 0; r < requests; r++) {
         const long first = offsets[r], n = offsets[r + 1] - first, np = whole_vectors(n);
         if (n == 0) continue;
-        const long next = first + n, nextn = r + 1 < requests ? offsets[r + 2] - next : 0;
         float *keys = hs_scratch(sizeof(float) * 2 * (d + QUERIES) * np), *values = keys + d * np;
         float *p = values + d * np, *dscore = p + QUERIES * np;
         for (long h = 0; h < heads; h++) {
             const float *q = qkv + first * qkvstride + h * d, *k = q + heads * d, *v = k + heads * d;
             float *dq = dqkv + first * dqkvstride + h * d, *dk = dq + heads * d, *dv = dk + heads * d;
-            prefetch_share(qkv + next * qkvstride, qkvstride, nextn, 3 * heads * d, h, heads);
-            prefetch_share(out + next * outstride, outstride, nextn, heads * d, h, heads);
+            // Nothing else guesses a head's narrow columns: the products, which compute, ask for the next head's.
+            const float *nextq = head_after(qkv, qkvstride, first, n, h, heads, d), *nextk = nextq + heads * d;
+            const hs_ahead queries[4] = {{nextk, qkvstride}, {nextq, qkvstride}};
+            const hs_ahead rest[4] = {{nextk + heads * d, qkvstride},
+                                      {head_after(out, outstride, first, n, h, heads, d), outstride}};
             transpose_scaled(k, qkvstride, n, d, scale * LOG2_E, keys, np);
             transpose_scaled(v, qkvstride, n, d, 1, values, np);
             for (long i = 0; i < n; i += QUERIES) {
@@ -162,9 +165,9 @@ AVX512 void hs_attention_backward_avx512(const float *qkv, long qkvstride, const
                 multiply_keys(rows, d, n, g, doutstride, values, np, dscore);
                 softmax_backward_rows(p, dscore, rows, n, np, logsumexp + (first + i) * heads + h, heads,
                                       out + (first + i) * outstride + h * d, outstride, g, doutstride, d, scale);
-                multiply(rows, n, d, dscore, np, 1, k, qkvstride, dq + i * dqkvstride, dqkvstride, 0);
-                multiply(n, rows, d, dscore, 1, np, qi, qkvstride, dk, dqkvstride, i > 0);
-                multiply(n, rows, d, p, 1, np, g, doutstride, dv, dqkvstride, i > 0);
+                multiply(rows, n, d, dscore, np, 1, k, qkvstride, dq + i * dqkvstride, dqkvstride, 0, queries);
+                multiply(n, rows, d, dscore, 1, np, qi, qkvstride, dk, dqkvstride, i > 0, rest);
+                multiply(n, rows, d, p, 1, np, g, doutstride, dv, dqkvstride, i > 0, 0);
             }
         }
     }

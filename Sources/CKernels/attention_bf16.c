@@ -28,8 +28,9 @@ static AVX512_BF16 void transpose_pairs(const float *from, long stride, long n, 
 }
 
 static AVX512_BF16 void multiply(long rows, long pairs, long columns, const float *a, long arow, long ainner,
-                                 const float *b, long brow, float *c, long cstride, int accumulates) {
-    multiply_by(hs_bf16_tile_rows, rows, pairs, columns, a, arow, ainner, b, brow, c, cstride, accumulates);
+                                 const float *b, long brow, float *c, long cstride, int accumulates,
+                                 const hs_ahead *ahead) {
+    multiply_by(hs_bf16_tile_rows, rows, pairs, columns, a, arow, ainner, b, brow, c, cstride, accumulates, ahead);
 }
 
 // pairs along a row of 2^(p - max), zero from n to np; one over the sums of the rows, and their log-sum-exp.
@@ -65,13 +66,11 @@ AVX512_BF16 void hs_attention_bf16(const float *qkv, long qkvstride, const int32
     for (long r = 0; r < requests; r++) {
         const long first = offsets[r], n = offsets[r + 1] - first, np = (n + 31) / 32 * 32, pairs = (n + 1) / 2;
         if (n == 0) continue;
-        const long next = first + n, nextn = r + 1 < requests ? offsets[r + 2] - next : 0;
         float *keys = hs_scratch(sizeof(float) * (half * np + pairs * dp + QUERIES * (qstride + np + np / 2)));
         float *values = keys + half * np, *queries = values + pairs * dp, *p = queries + QUERIES * qstride;
         float *rounded = p + QUERIES * np;
         for (long h = 0; h < heads; h++) {
             const float *q = qkv + first * qkvstride + h * d, *k = q + heads * d, *v = k + heads * d;
-            prefetch_share(qkv + next * qkvstride, qkvstride, nextn, 3 * heads * d, h, heads);
             transpose_pairs(k, qkvstride, n, d, scale, keys, np);
             pack_rows(v, qkvstride, n, d, values, dp);
             for (long i = 0; i < n; i += QUERIES) {
@@ -79,9 +78,9 @@ AVX512_BF16 void hs_attention_bf16(const float *qkv, long qkvstride, const int32
                 float over[QUERIES], lse[QUERIES];
                 float *o = out + (first + i) * outstride + h * d;
                 pair_rows(q + i * qkvstride, qkvstride, rows, d, queries, qstride);
-                multiply(rows, half, np, queries, qstride, 1, keys, np, p, np, 0);
+                multiply(rows, half, np, queries, qstride, 1, keys, np, p, np, 0, 0);
                 softmax_pairs(p, np, rows, n, rounded, over, lse);
-                multiply(rows, pairs, d, rounded, np / 2, 1, values, dp, o, outstride, 0);
+                multiply(rows, pairs, d, rounded, np / 2, 1, values, dp, o, outstride, 0, 0);
                 scale_rows(o, outstride, rows, d, over);
                 for (long j = 0; j < rows; j++) logsumexp[(first + i + j) * heads + h] = lse[j];
             }
@@ -152,7 +151,6 @@ AVX512_BF16 void hs_attention_backward_bf16(const float *qkv, long qkvstride, co
     for (long r = 0; r < requests; r++) {
         const long first = offsets[r], n = offsets[r + 1] - first, np = (n + 31) / 32 * 32, pairs = (n + 1) / 2;
         if (n == 0) continue;
-        const long next = first + n, nextn = r + 1 < requests ? offsets[r + 2] - next : 0;
         // Transposed keys and values, keys in pairs of rows; then, a block of queries at a time: queries and dout
         // in pairs along the row and in pairs of rows, scores and their gradients, and what becomes of them.
         float *keys = hs_scratch(sizeof(float) * (2 * half * np + pairs * dp + QUERIES * (qstride + dp) +
@@ -164,8 +162,13 @@ AVX512_BF16 void hs_attention_backward_bf16(const float *qkv, long qkvstride, co
         for (long h = 0; h < heads; h++) {
             const float *q = qkv + first * qkvstride + h * d, *k = q + heads * d, *v = k + heads * d;
             float *dq = dqkv + first * dqkvstride + h * d, *dk = dq + heads * d, *dv = dk + heads * d;
-            prefetch_share(qkv + next * qkvstride, qkvstride, nextn, 3 * heads * d, h, heads);
-            prefetch_share(out + next * outstride, outstride, nextn, heads * d, h, heads);
+            // An inner step is two rows here: a head's rows are asked for in two halves.
+            const float *nextq = head_after(qkv, qkvstride, first, n, h, heads, d), *nextk = nextq + heads * d;
+            const float *nextv = nextk + heads * d, *nextout = head_after(out, outstride, first, n, h, heads, d);
+            const hs_ahead keysAhead[4] = {{nextk, qkvstride}, {nextk + pairs * qkvstride, qkvstride},
+                                           {nextv, qkvstride}, {nextv + pairs * qkvstride, qkvstride}};
+            const hs_ahead restAhead[4] = {{nextq, qkvstride}, {nextq + pairs * qkvstride, qkvstride},
+                                           {nextout, outstride}, {nextout + pairs * outstride, outstride}};
             transpose_pairs(k, qkvstride, n, d, scale * LOG2_E, keys, np);
             transpose_pairs(v, qkvstride, n, d, 1, values, np);
             pack_rows(k, qkvstride, n, d, keyRows, dp);
@@ -181,15 +184,16 @@ AVX512_BF16 void hs_attention_backward_bf16(const float *qkv, long qkvstride, co
                     .doutstride = doutstride,
                 };
                 pair_rows(qi, qkvstride, rows, d, inRow, qstride);
-                multiply(rows, half, np, inRow, qstride, 1, keys, np, p, np, 0);
+                multiply(rows, half, np, inRow, qstride, 1, keys, np, p, np, 0, 0);
                 pair_rows(g, doutstride, rows, d, inRow, qstride);
-                multiply(rows, half, np, inRow, qstride, 1, values, np, dscore, np, 0);
+                multiply(rows, half, np, inRow, qstride, 1, values, np, dscore, np, 0, 0);
                 softmax_backward_pairs(p, dscore, rows, n, np, d, scale, &kept, probabilities, slopes, slopesInRow);
-                multiply(rows, pairs, d, slopesInRow, np / 2, 1, keyRows, dp, dq + i * dqkvstride, dqkvstride, 0);
+                multiply(rows, pairs, d, slopesInRow, np / 2, 1, keyRows, dp, dq + i * dqkvstride, dqkvstride, 0,
+                         keysAhead);
                 pack_rows(qi, qkvstride, rows, d, down, dp);
-                multiply(n, rowPairs, d, slopes, 1, np, down, dp, dk, dqkvstride, i > 0);
+                multiply(n, rowPairs, d, slopes, 1, np, down, dp, dk, dqkvstride, i > 0, restAhead);
                 pack_rows(g, doutstride, rows, d, down, dp);
-                multiply(n, rowPairs, d, probabilities, 1, np, down, dp, dv, dqkvstride, i > 0);
+                multiply(n, rowPairs, d, probabilities, 1, np, down, dp, dv, dqkvstride, i > 0, 0);
             }
         }
     }

@@ -16,13 +16,13 @@ AVX512_INLINE long whole_vectors(long n) { return (n + 15) / 16 * 16; }
 
 typedef void hs_tile_rows_function(const hs_tile *, long, long, const float *, float *, const float *, const float *);
 
-// C [rows, columns] = (or +=) A B, A(i, p) = a[i arow + p ainner].
+// C [rows, columns] = (or +=) A B, and asks for what is `ahead`, if anything; A(i, p) = a[i arow + p ainner].
 AVX512_INLINE void multiply_by(hs_tile_rows_function *tiles, long rows, long inner, long columns, const float *a,
                                long arow, long ainner, const float *b, long brow, float *c, long cstride,
-                               int accumulates) {
+                               int accumulates, const hs_ahead *ahead) {
     for (long j = 0; j < columns;) {
         const long left = columns - j, width = left >= 64 ? 64 : left > 48 ? 48 : left;
-        const hs_tile tile = {
+        hs_tile tile = {
             .b = b + j,
             .k = inner,
             .arow = arow,
@@ -32,9 +32,18 @@ AVX512_INLINE void multiply_by(hs_tile_rows_function *tiles, long rows, long inn
             .addendstride = cstride,
             .last = FIRST_LANES(width - (width - 1) / 16 * 16),
         };
+        if (ahead && j == 0)
+            for (int i = 0; i < 4; i++) tile.ahead[i] = ahead[i];
         tiles(&tile, rows, width, a, c + j, accumulates ? c + j : 0, 0);
         j += width;
     }
+}
+
+/// The head that comes after this one: further columns of the same rows, or the next request's first, `heads` columns of
+/// `d` a row. What lies after the last request may be asked for, and costs nothing.
+AVX512_INLINE const float *head_after(const float *matrix, long stride, long first, long n, long head, long heads,
+                                      long d) {
+    return head + 1 < heads ? matrix + first * stride + (head + 1) * d : matrix + (first + n) * stride;
 }
 
 // One over the sums of the rows, and their log-sum-exp; `sums` and `largest` are QUERIES long.

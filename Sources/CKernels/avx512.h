@@ -16,6 +16,12 @@
 /// The first `count` of sixteen lanes; all of them from 16 on.
 #define FIRST_LANES(count) ((count) >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << (count)) - 1))
 
+/// Rows that will be read soon, `stride` floats apart: from NULL where there are none.
+typedef struct {
+    const float *from;
+    long stride;
+} hs_ahead;
+
 /// What a tile of a product needs to know, beside its own corner of A and C; see `hs_product`.
 typedef struct {
     const float *b;
@@ -23,9 +29,10 @@ typedef struct {
     const float *bias;
     int relu;
     __mmask16 last;
-    /// What will be read next, or NULL: the B of the next strip and the A of the next block, `k` rows of four cache
-    /// lines each, `brow` and `ainner` floats apart.
-    const float *nextb, *nexta;
+    /// Tiles of a strip ask for these, one each: two cache lines of a row an inner step.
+    hs_ahead ahead[4];
+    /// Whether A is read for the first time, and so that each tile asks for what the tiles after it will read of it.
+    int walksa;
 } hs_tile;
 
 /// Sixteen rows of sixteen become their transpose.

@@ -68,7 +68,7 @@ AVX512 void hs_tile_rows(const hs_tile *tile, long m, long columns, const float 
     tile_stripxrows(tile, m, columns, a, c, addend, gate);
 }
 
-static AVX512 void block_avx512(const hs_product *product) { hs_for_each_strip(product, tile_stripxrows); }
+static AVX512 void block_avx512(const hs_product *product) { hs_for_each_strip(product, 1, tile_stripxrows); }
 
 static AVX512 void pack_transposed(const float *b, long stride, long k, long n, float *packed) {
     for (long j = 0; j < strips(n) * HS_STRIP; j += 16) {

@@ -104,7 +104,7 @@ static AVX512_BF16 void block_bf16(const hs_product *product) {
     }
     part.a = a;
     part.k = pairs;
-    hs_for_each_strip(&part, bf16_tile_stripxrows);
+    hs_for_each_strip(&part, 0, bf16_tile_stripxrows);
 }
 
 static AVX512_BF16 void pack_strips(const float *b, long stride, long k, long n, float *packed) {

@@ -27,8 +27,8 @@ static inline float hs_product_finish(const hs_product *product, long i, long j,
 AVX512 void hs_tile_rows(const hs_tile *tile, long m, long columns, const float *a, float *c, const float *addend,
                          const float *gate);
 
-/// Calls `rows` for each strip of columns that it can take: 64, or up to 48.
-AVX512_INLINE void hs_for_each_strip(const hs_product *product,
+/// Calls `rows` for each strip of columns that it can take: 64, or up to 48. `walksa`: see `hs_tile`.
+AVX512_INLINE void hs_for_each_strip(const hs_product *product, int walksa,
                                      void (*rows)(const hs_tile *, long, long, const float *, float *, const float *,
                                                   const float *)) {
     // A transposed A and the B beside it are long and thin, and their rows lie too far apart for the processor to look
@@ -38,7 +38,7 @@ AVX512_INLINE void hs_for_each_strip(const hs_product *product,
     while (j < product->n) {
         const long inStrip = j % HS_STRIP, left = product->n - j;
         const long columns = left >= HS_STRIP && inStrip == 0 ? HS_STRIP : left > 48 ? 48 : left;
-        const hs_tile tile = {
+        hs_tile tile = {
             .b = product->b + j / HS_STRIP * product->bstrip + inStrip,
             .k = product->k,
             .arow = product->arow,
@@ -50,9 +50,17 @@ AVX512_INLINE void hs_for_each_strip(const hs_product *product,
             .bias = product->bias ? product->bias + j : 0,
             .relu = product->relu,
             .last = FIRST_LANES(columns - (columns - 1) / 16 * 16),
-            .nextb = !isLong ? 0 : j + columns < product->n ? product->b + j + columns : product->b + product->k * product->brow,
-            .nexta = isLong && j + columns >= product->n ? product->a + product->k * product->ainner : 0,
         };
+        tile.walksa = walksa && j == 0 && (product->arow == 1 || product->arow < 2 * product->k);
+        if (isLong) {
+            const int isLast = j + columns >= product->n;
+            const float *b = isLast ? product->b + product->k * product->brow : product->b + j + columns;
+            const float *a = isLast ? product->a + product->k * product->ainner : 0;
+            for (int i = 0; i < 2; i++) {
+                tile.ahead[i] = (hs_ahead){b + 32 * i, product->brow};
+                if (a) tile.ahead[2 + i] = (hs_ahead){a + 32 * i, product->ainner};
+            }
+        }
         rows(&tile, product->m, columns, product->a, product->c + j, product->addend ? product->addend + j : 0,
              product->gate ? product->gate + j : 0);
         j += columns;

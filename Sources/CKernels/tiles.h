@@ -6,11 +6,10 @@
 
 #define TILE(R, V) TILE_NAME(R, V)
 
-/// Of the last vector only `last` lanes are read and written, unless there are four. A row of `ahead` is asked for an
-/// inner step.
+/// Of the last vector only `last` lanes are read and written, unless there are four.
 static inline __attribute__((always_inline)) TILE_TARGET void TILE_NAME(generic, tile)(
     const int R, const int V, const hs_tile *tile, const float *a, float *c, const float *addend, const float *gate,
-    const float *ahead, const long aheadrow) {
+    const float *ahead, const long aheadstride) {
     const __mmask16 last = tile->last;
     const float *b = tile->b;
     const long arow = tile->arow, ainner = tile->ainner, brow = tile->brow;
@@ -31,7 +30,8 @@ static inline __attribute__((always_inline)) TILE_TARGET void TILE_NAME(generic,
         a += ainner;
         b += brow;
         _mm_prefetch((const char *)ahead, _MM_HINT_T1);
-        ahead += aheadrow;
+        _mm_prefetch((const char *)(ahead + 16), _MM_HINT_T1);
+        ahead += aheadstride;
     }
     UNROLL for (int v = 0; v < V; v++) {
         const int whole = V == 4 || v < V - 1;
@@ -66,8 +66,8 @@ static inline __attribute__((always_inline)) TILE_TARGET void TILE_NAME(generic,
 #define ONE_TILE(R, V)                                                                                            \
     static __attribute__((noinline)) TILE_TARGET void TILE(R, V)(const hs_tile *tile, const float *a, float *c,  \
                                                                   const float *addend, const float *gate,        \
-                                                                  const float *ahead, long aheadrow) {            \
-        TILE_NAME(generic, tile)(R, V, tile, a, c, addend, gate, ahead, aheadrow);                                \
+                                                                  const float *ahead, long aheadstride) {         \
+        TILE_NAME(generic, tile)(R, V, tile, a, c, addend, gate, ahead, aheadstride);                             \
     }
 #define SIX_TILES(V) ONE_TILE(1, V) ONE_TILE(2, V) ONE_TILE(3, V) ONE_TILE(4, V) ONE_TILE(5, V) ONE_TILE(6, V)
 #define SIX_MORE(V) ONE_TILE(7, V) ONE_TILE(8, V) ONE_TILE(9, V) ONE_TILE(10, V) ONE_TILE(11, V) ONE_TILE(12, V)
@@ -83,8 +83,7 @@ SIX_MORE(1)
 #define SIX_NAMES(V) TILE(1, V), TILE(2, V), TILE(3, V), TILE(4, V), TILE(5, V), TILE(6, V)
 #define SIX_MORE_NAMES(V) TILE(7, V), TILE(8, V), TILE(9, V), TILE(10, V), TILE(11, V), TILE(12, V)
 
-/// Rows [0, m) of 1 to 48 or of 64 columns. The first four tiles ask for a cache line each of the rows of the next B,
-/// the four after them for those of the next A: so much fits in beside the multiply-adds.
+/// Rows [0, m) of 1 to 48 or of 64 columns.
 static TILE_TARGET void TILE_NAME(strip, rows)(const hs_tile *tile, long m, long columns, const float *a, float *c,
                                                const float *addend, const float *gate) {
     static void (*const tiles[4][12])(const hs_tile *, const float *, float *, const float *, const float *,
@@ -96,15 +95,18 @@ static TILE_TARGET void TILE_NAME(strip, rows)(const hs_tile *tile, long m, long
     };
     static const long most[4] = {12, 12, 8, 6};
     const long vectors = (columns + 15) / 16 - 1, step = most[vectors];
-    for (long i = 0; i < m; i += step) {
-        const long rows = m - i < step ? m - i : step, line = i / step;
-        const float *ahead = tile->b;
-        long aheadrow = 0;
-        if (line < 4 && tile->nextb) ahead = tile->nextb + line * 16, aheadrow = tile->brow;
-        if (line >= 4 && line < 8 && tile->nexta) ahead = tile->nexta + (line - 4) * 16, aheadrow = tile->ainner;
+    for (long i = 0, asked = 0; i < m; i += step) {
+        const long rows = m - i < step ? m - i : step;
+        hs_ahead ahead = {tile->b, 0};
+        if (tile->walksa && tile->arow > 1)
+            ahead = (hs_ahead){a + (i + step) * tile->arow, 16};
+        else if (tile->walksa && i % 32 < step && i / 32 * 32 + 32 < m)  // the two lines after those of these tiles
+            ahead = (hs_ahead){a + i / 32 * 32 + 32, tile->ainner};
+        else if (asked < 4 && tile->ahead[asked].from)
+            ahead = tile->ahead[asked++];
         tiles[vectors][rows - 1](tile, a + i * tile->arow, c + i * tile->cstride,
                                  addend ? addend + i * tile->addendstride : 0,
-                                 gate ? gate + i * tile->gatestride : 0, ahead, aheadrow);
+                                 gate ? gate + i * tile->gatestride : 0, ahead.from, ahead.stride);
     }
 }
 
