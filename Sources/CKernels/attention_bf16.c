@@ -13,10 +13,16 @@ static AVX512_BF16 void transpose_pairs(const float *from, long stride, long n, 
     for (long j = 0; j < width; j += 16)
         for (long c = 0; c < d; c += 32) {
             const long last = n - 1 - j, pairs = (d - c + 1) / 2;
+            const float *at = from + j * stride + c;
             __m512 rows[16];
-            UNROLL for (int l = 0; l < 16; l++)
-                rows[l] = _mm512_castsi512_ps(
-                    scaled_pairs_in_row(from + (j + (l < last ? l : last)) * stride + c, d - c, factor));
+            if (pairs >= 16 && last >= 15) {
+                UNROLL for (int l = 0; l < 16; l++)
+                    rows[l] = _mm512_castsi512_ps(scaled_pairs_in_row(at + l * stride, 32, factor));
+            } else {
+                UNROLL for (int l = 0; l < 16; l++)
+                    rows[l] = _mm512_castsi512_ps(
+                        scaled_pairs_in_row(at + (l < last ? l : last) * stride, d - c, factor));
+            }
             transpose_lanes(rows);
             float *row = to + c / 2 * width + j;
             if (pairs >= 16) {
@@ -33,29 +39,39 @@ static AVX512_BF16 void multiply(long rows, long pairs, long columns, const floa
     multiply_by(hs_bf16_tile_rows, rows, pairs, columns, a, arow, ainner, b, brow, c, cstride, accumulates, ahead);
 }
 
-// pairs along a row of 2^(p - max), zero from n to np; one over the sums of the rows, and their log-sum-exp.
-static AVX512_BF16 void softmax_pairs(const float *p, long np, long rows, long n, float *pairs, float *over,
-                                      float *lse) {
-    float sums[QUERIES], largest[QUERIES];
-    for (long i = 0; i < rows; i++) {
-        const float *row = p + i * np;
-        __m512 top = _mm512_set1_ps(-INFINITY), sum = _mm512_setzero_ps();
-        for (long j = 0; j < n; j += 16)
-            top = _mm512_mask_max_ps(top, FIRST_LANES(n - j), top, _mm512_loadu_ps(row + j));
-        const float m = largest[i] = _mm512_reduce_max_ps(top);
-        const __m512 shift = _mm512_set1_ps(m);
-        for (long j = 0; j < np; j += 32) {
+// Rows side by side: what one waits for, its largest score and its sum, the others fill.
+AVX512_BF16_INLINE void softmax_some_pairs(const int R, const float *p, long np, long n, float *pairs, float *sums,
+                                           float *largest) {
+    __m512 top[4], sum[4];
+    UNROLL for (int i = 0; i < R; i++) top[i] = _mm512_set1_ps(-INFINITY), sum[i] = _mm512_setzero_ps();
+    for (long j = 0; j < n; j += 16)
+        UNROLL for (int i = 0; i < R; i++)
+            top[i] = _mm512_mask_max_ps(top[i], FIRST_LANES(n - j), top[i], _mm512_loadu_ps(p + i * np + j));
+    UNROLL for (int i = 0; i < R; i++) {
+        largest[i] = _mm512_reduce_max_ps(top[i]);
+        top[i] = _mm512_set1_ps(largest[i]);
+    }
+    for (long j = 0; j < np; j += 32)
+        UNROLL for (int i = 0; i < R; i++) {
             __m512 e[2];
             UNROLL for (int v = 0; v < 2; v++) {
                 const long c = j + 16 * v;
                 e[v] = _mm512_maskz_mov_ps(c < n ? FIRST_LANES(n - c) : (__mmask16)0,
-                                           rough_exp2_lanes(_mm512_sub_ps(_mm512_loadu_ps(row + c), shift)));
-                sum = _mm512_add_ps(sum, e[v]);
+                                           rough_exp2_lanes(_mm512_sub_ps(_mm512_loadu_ps(p + i * np + c), top[i])));
+                sum[i] = _mm512_add_ps(sum[i], e[v]);
             }
             _mm512_storeu_si512(pairs + i * (np / 2) + j / 2, (__m512i)_mm512_cvtne2ps_pbh(e[1], e[0]));
         }
-        sums[i] = _mm512_reduce_add_ps(sum);
-    }
+    UNROLL for (int i = 0; i < R; i++) sums[i] = _mm512_reduce_add_ps(sum[i]);
+}
+
+// pairs along a row of 2^(p - max), zero from n to np; one over the sums of the rows, and their log-sum-exp.
+static AVX512_BF16 void softmax_pairs(const float *p, long np, long rows, long n, float *pairs, float *over,
+                                      float *lse) {
+    float sums[QUERIES], largest[QUERIES];
+    long i = 0;
+    for (; i + 4 <= rows; i += 4) softmax_some_pairs(4, p + i * np, np, n, pairs + i * (np / 2), sums + i, largest + i);
+    for (; i < rows; i++) softmax_some_pairs(1, p + i * np, np, n, pairs + i * (np / 2), sums + i, largest + i);
     finish_softmax(sums, largest, rows, over, lse);
 }
 

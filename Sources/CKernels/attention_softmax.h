@@ -59,29 +59,40 @@ AVX512_INLINE void finish_softmax(float *sums, float *largest, long rows, float 
     }
 }
 
+// Rows side by side: what one waits for, its largest score and its sum, the others fill.
+AVX512_INLINE void softmax_some_rows(const int R, float *p, long pstride, long whole, __mmask16 last, float *sums,
+                                     float *largest) {
+    __m512 top[4], sum[4];
+    UNROLL for (int i = 0; i < R; i++)
+        top[i] = _mm512_mask_mov_ps(_mm512_set1_ps(-INFINITY), last, _mm512_loadu_ps(p + i * pstride + whole));
+    for (long j = 0; j < whole; j += 16)
+        UNROLL for (int i = 0; i < R; i++) top[i] = _mm512_max_ps(top[i], _mm512_loadu_ps(p + i * pstride + j));
+    UNROLL for (int i = 0; i < R; i++) {
+        largest[i] = _mm512_reduce_max_ps(top[i]);
+        top[i] = _mm512_set1_ps(largest[i]);
+        sum[i] = _mm512_setzero_ps();
+    }
+    for (long j = 0; j <= whole; j += 16) {
+        const __mmask16 there = j < whole ? (__mmask16)0xffff : last;
+        UNROLL for (int i = 0; i < R; i++) {
+            float *at = p + i * pstride + j;
+            __m512 e = _mm512_maskz_mov_ps(there, exp2_lanes(_mm512_sub_ps(_mm512_loadu_ps(at), top[i])));
+            _mm512_storeu_ps(at, e);
+            sum[i] = _mm512_add_ps(sum[i], e);
+        }
+    }
+    UNROLL for (int i = 0; i < R; i++) sums[i] = _mm512_reduce_add_ps(sum[i]);
+}
+
 // p = 2^(p - max) a row, zero from n to the end of its last vector; one over the sums of the rows, and their
 // log-sum-exp.
 AVX512_INLINE void softmax_rows(float *p, long pstride, long rows, long n, float *over, float *lse) {
     float sums[QUERIES], largest[QUERIES];
     const long whole = whole_vectors(n) - 16;
     const __mmask16 last = FIRST_LANES(n - whole);
-    for (long i = 0; i < rows; i++) {
-        float *row = p + i * pstride;
-        __m512 top = _mm512_mask_mov_ps(_mm512_set1_ps(-INFINITY), last, _mm512_loadu_ps(row + whole));
-        __m512 sum = _mm512_setzero_ps();
-        for (long j = 0; j < whole; j += 16) top = _mm512_max_ps(top, _mm512_loadu_ps(row + j));
-        const float m = largest[i] = _mm512_reduce_max_ps(top);
-        const __m512 shift = _mm512_set1_ps(m);
-        for (long j = 0; j < whole; j += 16) {
-            __m512 e = exp2_lanes(_mm512_sub_ps(_mm512_loadu_ps(row + j), shift));
-            _mm512_storeu_ps(row + j, e);
-            sum = _mm512_add_ps(sum, e);
-        }
-        __m512 e = exp2_lanes(_mm512_sub_ps(_mm512_loadu_ps(row + whole), shift));
-        e = _mm512_maskz_mov_ps(last, e);
-        _mm512_storeu_ps(row + whole, e);
-        sums[i] = _mm512_reduce_add_ps(_mm512_add_ps(sum, e));
-    }
+    long i = 0;
+    for (; i + 4 <= rows; i += 4) softmax_some_rows(4, p + i * pstride, pstride, whole, last, sums + i, largest + i);
+    for (; i < rows; i++) softmax_some_rows(1, p + i * pstride, pstride, whole, last, sums + i, largest + i);
     finish_softmax(sums, largest, rows, over, lse);
 }
 
