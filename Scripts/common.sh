@@ -51,18 +51,21 @@ build_flags=(--package-path "$hindsight_root" -c release -Xswiftc -cross-module-
 # SwiftPM rebuilds the rooms that import a changed one, but not those that import it through another; with
 # -cross-module-optimization these hold copies of its code, and a class whose layout changed then crashes. So when
 # any source has changed since the last build, all rooms are compiled again (the packages they depend on are not).
+#
+#     forget_stale_rooms [.build]       # or the .build of another package that compiles these rooms
 forget_stale_rooms() {
-    local stamp="$hindsight_root/.build/rooms.sha256" now room
+    local folder="$hindsight_root/${1:-.build}" stamp now room
+    stamp="$folder/rooms.sha256"
     now="$(cd "$hindsight_root" && find Package.swift Sources Tests -type f \( -name '*.swift' -o -name '*.h' \) -print0 |
         sort -z | xargs -0 sha256sum | sha256sum)"
-    if [[ -d "$hindsight_root/.build" && "$(cat "$stamp" 2>/dev/null)" != "$now" ]]; then
+    if [[ -d "$folder" && "$(cat "$stamp" 2>/dev/null)" != "$now" ]]; then
         for room in "$hindsight_root"/Sources/*/ "$hindsight_root"/Tests/*/; do
             room="$(basename "$room")"
-            find "$hindsight_root/.build" -path "*/release/$room.build/*.swift.o" -delete
-            rm -f "$hindsight_root"/.build/*/release/Modules/"$room".swiftmodule
+            find "$folder" -path "*/release/$room.build/*.swift.o" -delete
+            rm -f "$folder"/*/release/Modules/"$room".swiftmodule
         done
     fi
-    mkdir -p "$hindsight_root/.build"
+    mkdir -p "$folder"
     printf '%s' "$now" >"$stamp"
 }
 
