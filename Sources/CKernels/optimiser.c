@@ -46,8 +46,14 @@ INLINE void adam(float *restrict w, float *restrict m, float *restrict v, const 
 
 MULTIVERSION void hs_sgd(float *w, const float *g, size_t count, float rate) { sgd(w, g, count, rate); }
 
+// Other workers have read the weights, and the caches of their cores have them too. To become the only one takes a line as
+// long as a miss, and a store does not ask ahead by itself.
 MULTIVERSION void hs_adagrad(float *w, float *sum, const float *g, size_t count, float rate, float epsilon) {
-    adagrad(w, sum, g, count, rate, epsilon);
+    const size_t block = 256, ahead = 2 * block;
+    for (size_t i = 0; i < count; i += block) {
+        for (size_t c = 0; c < block; c += 16) __builtin_prefetch(w + i + ahead + c, 1);
+        adagrad(w + i, sum + i, g + i, count - i < block ? count - i : block, rate, epsilon);
+    }
 }
 
 MULTIVERSION void hs_adam(float *w, float *m, float *v, const float *g, size_t count, float rate, double beta1,

@@ -85,14 +85,25 @@ final class SynchronousLoop: TrainingLoop {
         for part in Deal(weights: parts(owners, exchanges), among: workers.count)[index] {
             switch part {
             case .dense(let range):
-                for worker in shares.dropFirst() {
-                    Float.axpy(1, worker.gradients + range.lowerBound, workers[0].gradients + range.lowerBound, count: range.count)
-                }
-                server.pushDense(workers[0].gradients, ranges: [range], learningRate: rate)
+                sum(shares, range, into: workers[index].gradients)
+                server.pushDense(workers[index].gradients, ranges: [range], learningRate: rate)
             case .table(let table):
                 let (rows, gradients) = merged[table].sum(exchanges, table: table)
                 guard !rows.isEmpty else { continue }
                 server.pushRows(table: table, rows: rows, gradients: gradients.base, learningRate: rate)
+            }
+        }
+    }
+
+    /// The shares' dense gradients, in their order. Into the worker's own memory, which its core's caches hold.
+    private func sum(_ shares: ArraySlice<Worker>, _ range: Range<Int>, into own: UnsafeMutablePointer<Float>) {
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: 1 << 10) { part in
+            let total = part.baseAddress!
+            for start in stride(from: range.lowerBound, to: range.upperBound, by: part.count) {
+                let count = min(part.count, range.upperBound - start)
+                total.update(from: shares[0].gradients + start, count: count)
+                for worker in shares.dropFirst() { Float.axpy(1, worker.gradients + start, total, count: count) }
+                (own + start).update(from: total, count: count)
             }
         }
     }
