@@ -23,8 +23,9 @@ long hs_packed_count(long k, long n) { return strips(n) * HS_STRIP * k; }
 
 void hs_product_blocks(const hs_product *product, hs_block_function *block, long innerPerRow) {
     hs_product part = *product;
-    for (long p = 0; p == 0 || p < product->k; p += HS_INNER_BLOCK) {
-        const long k = product->k - p < HS_INNER_BLOCK ? product->k - p : HS_INNER_BLOCK;
+    const long inner = innerPerRow == 1 && product->arow == 1 ? HS_LONG_INNER_BLOCK : HS_INNER_BLOCK;
+    for (long p = 0; p == 0 || p < product->k; p += inner) {
+        const long k = product->k - p < inner ? product->k - p : inner;
         const int isLast = p + k == product->k;
         // What A holds of a block of rows is to stay in the second-level cache while strips of B go by.
         const long rows = k > 0 && HS_LEFT_BLOCK / k > 48 ? HS_LEFT_BLOCK / k : 48;

@@ -6,6 +6,9 @@
 /// Multiply-adds before a sum is put down and a new one begun: keeps a strip of B in the second-level cache, and
 /// rounding errors from growing with the length of a sum.
 #define HS_INNER_BLOCK 512
+/// The same where both A and B are read as they are, down their rows: what a tile reads of them is to stay in the
+/// first-level cache.
+#define HS_LONG_INNER_BLOCK 128
 /// Elements of A that are worked on at a time.
 #define HS_LEFT_BLOCK (1l << 16)
 

@@ -50,7 +50,7 @@ public final class BatchNormLeaky<S: Scalar>: Layer {
                 rstd[c] = 1 / (v[c] + Self.epsilon).squareRoot()
             }
         }
-        let y = pass.arena.matrix(x.rows, inputWidth)
+        let y = pass.arena.spreadMatrix(x.rows, inputWidth)
         S.normalizeLeaky(
             x, mean: mean, rstd: rstd, gamma: pass.weight(gamma).base, beta: pass.weight(beta).base, slope: slope,
             into: y)
@@ -63,7 +63,7 @@ public final class BatchNormLeaky<S: Scalar>: Layer {
         guard let (x, y, mean, rstd) = kept, pass.mode == .training else {
             preconditionFailure("BatchNormLeaky: backward needs a training-mode forward")
         }
-        let dx = pass.arena.matrix(x.rows, inputWidth)
+        let dx = pass.arena.spreadMatrix(x.rows, inputWidth)
         S.normalizeLeakyBackward(
             x, y, dy, multiplicity: pass.multiplicity, mean: mean, rstd: rstd, gamma: pass.weight(gamma).base,
             slope: slope, dgamma: pass.gradient(gamma).base, dbeta: pass.gradient(beta).base, into: dx)

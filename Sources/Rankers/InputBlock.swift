@@ -49,7 +49,8 @@ public struct InputBlock: Sendable, Hashable {
 
     /// `[entities, width]`
     public func gather<S: Scalar>(_ exchange: EmbeddingExchange<S>, _ batch: BoundBatch<S>, arena: Arena<S>) -> Matrix<S> {
-        let x = arena.matrix(rowCount(batch), width)
+        // Events are narrow, and there are many of them.
+        let x = entity == .event ? arena.matrix(rowCount(batch), width) : arena.spreadMatrix(rowCount(batch), width)
         for slot in slots {
             exchange.gather(slot.occurrence, bag: slot.bag != nil, mean: slot.bag == .mean, into: x.columns(slot.columns))
         }
