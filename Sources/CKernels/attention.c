@@ -201,10 +201,11 @@ static MULTIVERSION void store_scaled(const float *o, long ostride, long rows, l
 }
 
 void hs_attention_f32(const float *qkv, long qkvstride, const int32_t *offsets, long requests, long heads,
-                      long d, float *out, long outstride, float *logsumexp) {
+                      long d, float *out, long outstride, float *logsumexp, float *probabilities) {
 #ifdef HS_AVX512
     if (hs_has_avx512())
-        return hs_attention_avx512(qkv, qkvstride, offsets, requests, heads, d, out, outstride, logsumexp);
+        return hs_attention_avx512(qkv, qkvstride, offsets, requests, heads, d, out, outstride, logsumexp,
+                                   probabilities);
 #endif
     hs_attention_portable(qkv, qkvstride, offsets, requests, heads, d, out, outstride, logsumexp);
 }
@@ -260,12 +261,12 @@ static MULTIVERSION void softmax_backward_rows(float *p, float *dp, long rows, l
 
 void hs_attention_backward_f32(const float *qkv, long qkvstride, const float *out, long outstride,
                                const float *dout, long doutstride, const float *logsumexp,
-                               const int32_t *offsets, long requests, long heads, long d, float *dqkv,
-                               long dqkvstride) {
+                               const float *probabilities, const int32_t *offsets, long requests, long heads, long d,
+                               float *dqkv, long dqkvstride) {
 #ifdef HS_AVX512
     if (hs_has_avx512())
-        return hs_attention_backward_avx512(qkv, qkvstride, out, outstride, dout, doutstride, logsumexp, offsets,
-                                            requests, heads, d, dqkv, dqkvstride);
+        return hs_attention_backward_avx512(qkv, qkvstride, out, outstride, dout, doutstride, logsumexp, probabilities,
+                                            offsets, requests, heads, d, dqkv, dqkvstride);
 #endif
     hs_attention_backward_portable(qkv, qkvstride, out, outstride, dout, doutstride, logsumexp, offsets, requests,
                                    heads, d, dqkv, dqkvstride);

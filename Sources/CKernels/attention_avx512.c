@@ -89,38 +89,49 @@ static AVX512 void multiply_keys(long rows, long d, long n, const float *a, long
 }
 
 AVX512 void hs_attention_avx512(const float *qkv, long qkvstride, const int32_t *offsets, long requests, long heads,
-                                long d, float *out, long outstride, float *logsumexp) {
+                                long d, float *out, long outstride, float *logsumexp, float *probabilities) {
     const float scale = (float)(LOG2_E / sqrt((double)d));
     for (long r = 0; r < requests; r++) {
         const long first = offsets[r], n = offsets[r + 1] - first, np = whole_vectors(n);
         if (n == 0) continue;
-        float *keys = hs_scratch(sizeof(float) * (d + QUERIES) * np), *p = keys + d * np;
+        float *keys = hs_scratch(sizeof(float) * (d + QUERIES) * np), *scratch = keys + d * np;
+        const int keeps = probabilities && n <= HS_ATTENTION_ROOM;
         for (long h = 0; h < heads; h++) {
             const float *q = qkv + first * qkvstride + h * d, *k = q + heads * d, *v = k + heads * d;
+            float *p = keeps ? probabilities + kept_from(first, n, h, heads, np) : scratch;
             const float *nextq = head_after(qkv, qkvstride, first, n, h, heads, d), *nextk = nextq + heads * d;
-            const hs_ahead next[4] = {{nextk, qkvstride}, {nextk + heads * d, qkvstride}, {nextq, qkvstride}};
+            hs_ahead next[HS_AHEAD] = {{nextk, qkvstride}, {nextk + heads * d, qkvstride}, {nextq, qkvstride}};
+            if (keeps) ask_kept(next + 3, n, probabilities, first, n, h, heads, np);
             transpose_scaled(k, qkvstride, n, d, scale, keys, np);
             for (long i = 0; i < n; i += QUERIES) {
                 const long rows = n - i < QUERIES ? n - i : QUERIES;
                 float over[QUERIES], lse[QUERIES];
-                float *o = out + (first + i) * outstride + h * d;
                 multiply_keys(rows, d, n, q + i * qkvstride, qkvstride, keys, np, p);
-                softmax_rows(p, np, rows, n, over, lse);
-                multiply(rows, n, d, p, np, 1, v, qkvstride, o, outstride, 0, next);
-                scale_rows(o, outstride, rows, d, over);
+                softmax_rows(EXACT, p, np, rows, n, over, lse);
+                scale_rows(p, np, rows, np, over);
+                multiply(rows, n, d, p, np, 1, v, qkvstride, out + (first + i) * outstride + h * d, outstride, 0, next);
                 for (long j = 0; j < rows; j++) logsumexp[(first + i + j) * heads + h] = lse[j];
             }
         }
     }
 }
 
-// p: scores -> P = 2^(p - lse); dp: dout V^T -> dS = P (dp - delta) scale.
-static AVX512 void softmax_backward_rows(float *p, float *dp, long rows, long n, long np, const float *lse,
-                                         long lsestride, const float *out, long outstride, const float *dout,
-                                         long doutstride, long d, float scale) {
+// scores -> P = 2^(scores - lse).
+static AVX512 void probability_rows(float *p, long rows, long n, long np, const float *lse, long lsestride) {
+    for (long i = 0; i < rows; i++) {
+        const __m512 shift = _mm512_set1_ps(lse[i * lsestride] * LOG2_E);
+        for (long j = 0; j < n; j += 16)
+            _mm512_storeu_ps(p + i * np + j, exp2_of_degree(EXACT, _mm512_sub_ps(_mm512_loadu_ps(p + i * np + j), shift)));
+    }
+}
+
+// dp: dout V^T -> dS = P (dp - delta) scale.
+static AVX512 void softmax_backward_rows(const float *p, float *dp, long rows, long n, long np, const float *out,
+                                         long outstride, const float *dout, long doutstride, long d, float scale) {
     const __m512 factor = _mm512_set1_ps(scale);
     for (long i = 0; i < rows; i++) {
-        float *row = p + i * np, *drow = dp + i * np;
+        const float *row = p + i * np;
+        float *drow = dp + i * np;
         __m512 product = _mm512_setzero_ps();
         for (long c = 0; c < d; c += 16) {
             const __mmask16 there = FIRST_LANES(d - c);
@@ -128,46 +139,50 @@ static AVX512 void softmax_backward_rows(float *p, float *dp, long rows, long n,
                                       _mm512_maskz_loadu_ps(there, dout + i * doutstride + c), product);
         }
         const __m512 delta = _mm512_set1_ps(_mm512_reduce_add_ps(product));
-        const __m512 shift = _mm512_set1_ps(lse[i * lsestride] * LOG2_E);
         for (long j = 0; j < n; j += 16) {
-            __m512 probability = exp2_lanes(_mm512_sub_ps(_mm512_loadu_ps(row + j), shift));
             __m512 slope = _mm512_sub_ps(_mm512_loadu_ps(drow + j), delta);
-            _mm512_storeu_ps(row + j, probability);
-            _mm512_storeu_ps(drow + j, _mm512_mul_ps(_mm512_mul_ps(probability, factor), slope));
+            _mm512_storeu_ps(drow + j, _mm512_mul_ps(_mm512_mul_ps(_mm512_loadu_ps(row + j), factor), slope));
         }
     }
 }
 
 AVX512 void hs_attention_backward_avx512(const float *qkv, long qkvstride, const float *out, long outstride,
                                          const float *dout, long doutstride, const float *logsumexp,
-                                         const int32_t *offsets, long requests, long heads, long d, float *dqkv,
-                                         long dqkvstride) {
+                                         const float *probabilities, const int32_t *offsets, long requests, long heads,
+                                         long d, float *dqkv, long dqkvstride) {
     const float scale = (float)(1 / sqrt((double)d));
     for (long r = 0; r < requests; r++) {
         const long first = offsets[r], n = offsets[r + 1] - first, np = whole_vectors(n);
         if (n == 0) continue;
         float *keys = hs_scratch(sizeof(float) * 2 * (d + QUERIES) * np), *values = keys + d * np;
-        float *p = values + d * np, *dscore = p + QUERIES * np;
+        float *scratch = values + d * np, *dscore = scratch + QUERIES * np;
+        const int kept = probabilities && n <= HS_ATTENTION_ROOM;
         for (long h = 0; h < heads; h++) {
             const float *q = qkv + first * qkvstride + h * d, *k = q + heads * d, *v = k + heads * d;
             float *dq = dqkv + first * dqkvstride + h * d, *dk = dq + heads * d, *dv = dk + heads * d;
             // Nothing else guesses a head's narrow columns: the products, which compute, ask for the next head's.
             const float *nextq = head_after(qkv, qkvstride, first, n, h, heads, d), *nextk = nextq + heads * d;
-            const hs_ahead queries[4] = {{nextk, qkvstride}, {nextq, qkvstride}};
-            const hs_ahead rest[4] = {{nextk + heads * d, qkvstride},
-                                      {head_after(out, outstride, first, n, h, heads, d), outstride}};
-            transpose_scaled(k, qkvstride, n, d, scale * LOG2_E, keys, np);
+            const hs_ahead queries[HS_AHEAD] = {{nextk, qkvstride}, {nextq, qkvstride}};
+            const hs_ahead rest[HS_AHEAD] = {{nextk + heads * d, qkvstride},
+                                             {head_after(out, outstride, first, n, h, heads, d), outstride}};
+            hs_ahead last[HS_AHEAD] = {{0, 0}};
+            if (kept) ask_kept(last, n, probabilities, first, n, h, heads, np);
+            if (!kept) transpose_scaled(k, qkvstride, n, d, scale * LOG2_E, keys, np);
             transpose_scaled(v, qkvstride, n, d, 1, values, np);
             for (long i = 0; i < n; i += QUERIES) {
                 const long rows = n - i < QUERIES ? n - i : QUERIES;
                 const float *qi = q + i * qkvstride, *g = dout + (first + i) * doutstride + h * d;
-                multiply_keys(rows, d, n, qi, qkvstride, keys, np, p);
+                const float *p = kept ? probabilities + kept_from(first, n, h, heads, np) : scratch;
+                if (!kept) {
+                    multiply_keys(rows, d, n, qi, qkvstride, keys, np, scratch);
+                    probability_rows(scratch, rows, n, np, logsumexp + (first + i) * heads + h, heads);
+                }
                 multiply_keys(rows, d, n, g, doutstride, values, np, dscore);
-                softmax_backward_rows(p, dscore, rows, n, np, logsumexp + (first + i) * heads + h, heads,
-                                      out + (first + i) * outstride + h * d, outstride, g, doutstride, d, scale);
+                softmax_backward_rows(p, dscore, rows, n, np, out + (first + i) * outstride + h * d, outstride, g,
+                                      doutstride, d, scale);
                 multiply(rows, n, d, dscore, np, 1, k, qkvstride, dq + i * dqkvstride, dqkvstride, 0, queries);
                 multiply(n, rows, d, dscore, 1, np, qi, qkvstride, dk, dqkvstride, i > 0, rest);
-                multiply(n, rows, d, p, 1, np, g, doutstride, dv, dqkvstride, i > 0, 0);
+                multiply(n, rows, d, p, 1, np, g, doutstride, dv, dqkvstride, i > 0, last);
             }
         }
     }

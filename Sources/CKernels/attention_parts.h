@@ -16,8 +16,8 @@ static inline void prefetch_share(const float *from, long stride, long n, long c
 }
 
 void hs_attention_avx512(const float *qkv, long qkvstride, const int32_t *offsets, long requests, long heads,
-                         long d, float *out, long outstride, float *logsumexp);
+                         long d, float *out, long outstride, float *logsumexp, float *probabilities);
 void hs_attention_backward_avx512(const float *qkv, long qkvstride, const float *out, long outstride,
                                   const float *dout, long doutstride, const float *logsumexp,
-                                  const int32_t *offsets, long requests, long heads, long d, float *dqkv,
-                                  long dqkvstride);
+                                  const float *probabilities, const int32_t *offsets, long requests, long heads,
+                                  long d, float *dqkv, long dqkvstride);

@@ -33,7 +33,7 @@ AVX512_INLINE void multiply_by(hs_tile_rows_function *tiles, long rows, long inn
             .last = FIRST_LANES(width - (width - 1) / 16 * 16),
         };
         if (ahead && j == 0)
-            for (int i = 0; i < 4; i++) tile.ahead[i] = ahead[i];
+            for (int i = 0; i < HS_AHEAD; i++) tile.ahead[i] = ahead[i];
         tiles(&tile, rows, width, a, c + j, accumulates ? c + j : 0, 0);
         j += width;
     }
@@ -44,6 +44,20 @@ AVX512_INLINE void multiply_by(hs_tile_rows_function *tiles, long rows, long inn
 AVX512_INLINE const float *head_after(const float *matrix, long stride, long first, long n, long head, long heads,
                                       long d) {
     return head + 1 < heads ? matrix + first * stride + (head + 1) * d : matrix + (first + n) * stride;
+}
+
+/// Where what a request's heads leave for backward begins, if they leave anything: heads one after another, each `n` rows
+/// of `width` floats.
+AVX512_INLINE long kept_from(long first, long n, long head, long heads, long width) {
+    return first * heads * HS_ATTENTION_ROOM + head * n * width;
+}
+
+/// Asks for what the next head keeps, line by line, in two products of `inner` steps.
+AVX512_INLINE void ask_kept(hs_ahead *ahead, long inner, const float *kept, long first, long n, long head, long heads,
+                            long width) {
+    const float *from = kept + (head + 1 < heads ? kept_from(first, n, head + 1, heads, width)
+                                                 : kept_from(first + n, 0, 0, heads, width));
+    for (long i = 0; i < 2; i++) ahead[i] = (hs_ahead){from + i * 32 * inner, 32};
 }
 
 // One over the sums of the rows, and their log-sum-exp; `sums` and `largest` are QUERIES long.
@@ -60,8 +74,8 @@ AVX512_INLINE void finish_softmax(float *sums, float *largest, long rows, float 
 }
 
 // Rows side by side: what one waits for, its largest score and its sum, the others fill.
-AVX512_INLINE void softmax_some_rows(const int R, float *p, long pstride, long whole, __mmask16 last, float *sums,
-                                     float *largest) {
+AVX512_INLINE void softmax_some_rows(const int R, const int degree, float *p, long pstride, long whole, __mmask16 last,
+                                     float *sums, float *largest) {
     __m512 top[4], sum[4];
     UNROLL for (int i = 0; i < R; i++)
         top[i] = _mm512_mask_mov_ps(_mm512_set1_ps(-INFINITY), last, _mm512_loadu_ps(p + i * pstride + whole));
@@ -76,7 +90,7 @@ AVX512_INLINE void softmax_some_rows(const int R, float *p, long pstride, long w
         const __mmask16 there = j < whole ? (__mmask16)0xffff : last;
         UNROLL for (int i = 0; i < R; i++) {
             float *at = p + i * pstride + j;
-            __m512 e = _mm512_maskz_mov_ps(there, exp2_lanes(_mm512_sub_ps(_mm512_loadu_ps(at), top[i])));
+            __m512 e = _mm512_maskz_mov_ps(there, exp2_of_degree(degree, _mm512_sub_ps(_mm512_loadu_ps(at), top[i])));
             _mm512_storeu_ps(at, e);
             sum[i] = _mm512_add_ps(sum[i], e);
         }
@@ -84,29 +98,26 @@ AVX512_INLINE void softmax_some_rows(const int R, float *p, long pstride, long w
     UNROLL for (int i = 0; i < R; i++) sums[i] = _mm512_reduce_add_ps(sum[i]);
 }
 
-// p = 2^(p - max) a row, zero from n to the end of its last vector; one over the sums of the rows, and their
-// log-sum-exp.
-AVX512_INLINE void softmax_rows(float *p, long pstride, long rows, long n, float *over, float *lse) {
+// p = 2^(p - max) a row, the power to `degree`, and zero from n to the end of its last vector; one over the sums of the
+// rows, and their log-sum-exp.
+AVX512_INLINE void softmax_rows(const int degree, float *p, long pstride, long rows, long n, float *over, float *lse) {
     float sums[QUERIES], largest[QUERIES];
     const long whole = whole_vectors(n) - 16;
     const __mmask16 last = FIRST_LANES(n - whole);
     long i = 0;
-    for (; i + 4 <= rows; i += 4) softmax_some_rows(4, p + i * pstride, pstride, whole, last, sums + i, largest + i);
-    for (; i < rows; i++) softmax_some_rows(1, p + i * pstride, pstride, whole, last, sums + i, largest + i);
+    for (; i + 4 <= rows; i += 4)
+        softmax_some_rows(4, degree, p + i * pstride, pstride, whole, last, sums + i, largest + i);
+    for (; i < rows; i++) softmax_some_rows(1, degree, p + i * pstride, pstride, whole, last, sums + i, largest + i);
     finish_softmax(sums, largest, rows, over, lse);
 }
 
+// Rows of whole vectors.
 AVX512_INLINE void scale_rows(float *x, long stride, long rows, long columns, const float *factors) {
-    for (long i = 0; i < rows; i++)
-        for (long c = 0; c < columns; c += 16) {
-            const __mmask16 there = FIRST_LANES(columns - c);
-            float *at = x + i * stride + c;
-            __m512 y = _mm512_mul_ps(_mm512_set1_ps(factors[i]), _mm512_maskz_loadu_ps(there, at));
-            if (there == 0xffff)
-                _mm512_storeu_ps(at, y);
-            else
-                _mm512_mask_storeu_ps(at, there, y);
-        }
+    for (long i = 0; i < rows; i++) {
+        const __m512 factor = _mm512_set1_ps(factors[i]);
+        for (long c = 0; c < columns; c += 16)
+            _mm512_storeu_ps(x + i * stride + c, _mm512_mul_ps(factor, _mm512_loadu_ps(x + i * stride + c)));
+    }
 }
 
 #endif

@@ -22,6 +22,9 @@ typedef struct {
     long stride;
 } hs_ahead;
 
+/// Asks that a strip of tiles can do.
+#define HS_AHEAD 5
+
 /// What a tile of a product needs to know, beside its own corner of A and C; see `hs_product`.
 typedef struct {
     const float *b;
@@ -30,7 +33,7 @@ typedef struct {
     int relu;
     __mmask16 last;
     /// Tiles of a strip ask for these, one each: two cache lines of a row an inner step.
-    hs_ahead ahead[4];
+    hs_ahead ahead[HS_AHEAD];
     /// Whether A is read for the first time, and so that each tile asks for what the tiles after it will read of it.
     int walksa;
 } hs_tile;
@@ -83,7 +86,7 @@ AVX512_INLINE __m512 exp2_of_degree(const int degree, __m512 x) {
 }
 
 /// To 2 ULP: what the polynomial leaves out is below 2^-27.
-AVX512_INLINE __m512 exp2_lanes(__m512 x) { return exp2_of_degree(7, x); }
+#define EXACT 7
 /// To 2^-18 of the result, for what is then rounded to eight bits.
-AVX512_INLINE __m512 rough_exp2_lanes(__m512 x) { return exp2_of_degree(5, x); }
+#define ROUGH 5
 #endif

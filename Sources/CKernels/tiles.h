@@ -102,7 +102,7 @@ static TILE_TARGET void TILE_NAME(strip, rows)(const hs_tile *tile, long m, long
             ahead = (hs_ahead){a + (i + step) * tile->arow, 16};
         else if (tile->walksa && i % 32 < step && i / 32 * 32 + 32 < m)  // the two lines after those of these tiles
             ahead = (hs_ahead){a + i / 32 * 32 + 32, tile->ainner};
-        else if (asked < 4 && tile->ahead[asked].from)
+        else if (asked < HS_AHEAD && tile->ahead[asked].from)
             ahead = tile->ahead[asked++];
         tiles[vectors][rows - 1](tile, a + i * tile->arow, c + i * tile->cstride,
                                  addend ? addend + i * tile->addendstride : 0,

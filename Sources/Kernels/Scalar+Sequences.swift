@@ -1,20 +1,24 @@
 import CKernels
 
 extension Float {
+    public static var attentionRoom: Int { Int(HS_ATTENTION_ROOM) }
+
     public static func attention(
         qkv: Matrix<Float>, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
-        precision: ProductPrecision = .float32, into out: Matrix<Float>, logSumExp: UnsafeMutablePointer<Float>
+        precision: ProductPrecision = .float32, into out: Matrix<Float>, logSumExp: UnsafeMutablePointer<Float>,
+        probabilities: UnsafeMutablePointer<Float>? = nil
     ) {
         Shapes.attention("attention", qkv, out, heads: heads, headDimension: headDimension)
         Shapes.offsets("attention", offsets, requests: requests, rows: qkv.rows)
         let kernel = rounds(precision) ? hs_attention_bf16 : hs_attention_f32
         kernel(
-            qkv.base, qkv.stride, offsets, requests, heads, headDimension, out.base, out.stride, logSumExp)
+            qkv.base, qkv.stride, offsets, requests, heads, headDimension, out.base, out.stride, logSumExp,
+            probabilities)
     }
 
     public static func attentionBackward(
         qkv: Matrix<Float>, out: Matrix<Float>, dout: Matrix<Float>, logSumExp: UnsafePointer<Float>,
-        offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
+        probabilities: UnsafePointer<Float>? = nil, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
         precision: ProductPrecision = .float32, into dqkv: Matrix<Float>
     ) {
         Shapes.attention("attentionBackward", qkv, out, heads: heads, headDimension: headDimension)
@@ -23,8 +27,8 @@ extension Float {
         Shapes.offsets("attentionBackward", offsets, requests: requests, rows: qkv.rows)
         let kernel = rounds(precision) ? hs_attention_backward_bf16 : hs_attention_backward_f32
         kernel(
-            qkv.base, qkv.stride, out.base, out.stride, dout.base, dout.stride, logSumExp, offsets, requests,
-            heads, headDimension, dqkv.base, dqkv.stride)
+            qkv.base, qkv.stride, out.base, out.stride, dout.base, dout.stride, logSumExp, probabilities, offsets,
+            requests, heads, headDimension, dqkv.base, dqkv.stride)
     }
 
     public static func meanPool(_ x: Matrix<Float>, offsets: UnsafePointer<Int32>, into y: Matrix<Float>) {
@@ -43,9 +47,13 @@ extension Float {
 }
 
 extension Double {
+    /// From the definition, and nothing kept that it can compute.
+    public static var attentionRoom: Int { 0 }
+
     public static func attention(
         qkv: Matrix<Double>, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
-        precision: ProductPrecision = .float32, into out: Matrix<Double>, logSumExp: UnsafeMutablePointer<Double>
+        precision: ProductPrecision = .float32, into out: Matrix<Double>, logSumExp: UnsafeMutablePointer<Double>,
+        probabilities: UnsafeMutablePointer<Double>? = nil
     ) {
         Shapes.attention("attention", qkv, out, heads: heads, headDimension: headDimension)
         Shapes.offsets("attention", offsets, requests: requests, rows: qkv.rows)
@@ -55,7 +63,7 @@ extension Double {
 
     public static func attentionBackward(
         qkv: Matrix<Double>, out: Matrix<Double>, dout: Matrix<Double>, logSumExp: UnsafePointer<Double>,
-        offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
+        probabilities: UnsafePointer<Double>? = nil, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
         precision: ProductPrecision = .float32, into dqkv: Matrix<Double>
     ) {
         Shapes.attention("attentionBackward", qkv, out, heads: heads, headDimension: headDimension)

@@ -67,16 +67,19 @@ public protocol Scalar: BinaryFloatingPoint, Sendable {
     // MARK: Ragged sequences; request r owns rows offsets[r] ..< offsets[r + 1]
     /// Multi-head attention within each request. qkv [events, 3 heads d]: queries, keys, values, each
     /// head-major; out [events, heads d] = softmax(Q K^T / sqrt d) V a head. `logSumExp` [events, heads]
-    /// is kept for backward, which recomputes the probabilities. `precision` is what the inputs of its
-    /// products are rounded to, where the processor knows bfloat16.
+    /// is kept for backward, and so may be the probabilities, in room for `attentionRoom` values an event and
+    /// head; without it, and for requests longer than that, backward computes them again. `precision` is what
+    /// the inputs of its products are rounded to, where the processor knows bfloat16.
     static func attention(
         qkv: Matrix<Self>, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
-        precision: ProductPrecision, into out: Matrix<Self>, logSumExp: UnsafeMutablePointer<Self>)
-    /// The gradient of attention, with the precision of its products.
+        precision: ProductPrecision, into out: Matrix<Self>, logSumExp: UnsafeMutablePointer<Self>,
+        probabilities: UnsafeMutablePointer<Self>?)
+    static var attentionRoom: Int { get }
+    /// The gradient of attention, with the precision of its products and what it kept.
     static func attentionBackward(
         qkv: Matrix<Self>, out: Matrix<Self>, dout: Matrix<Self>, logSumExp: UnsafePointer<Self>,
-        offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int, precision: ProductPrecision,
-        into dqkv: Matrix<Self>)
+        probabilities: UnsafePointer<Self>?, offsets: UnsafePointer<Int32>, requests: Int, heads: Int,
+        headDimension: Int, precision: ProductPrecision, into dqkv: Matrix<Self>)
     /// Mean over each request's rows; an empty sequence gives zeros.
     static func meanPool(_ x: Matrix<Self>, offsets: UnsafePointer<Int32>, into y: Matrix<Self>)
     /// dx[e] = dy[r] / length, written.

@@ -55,6 +55,8 @@ public final class SequenceBlock<S: Scalar> {
         let qkv: Matrix<S>
         let attended: Matrix<S>
         let logSumExp: UnsafeMutablePointer<S>
+        /// Of attention, where backward will ask for them.
+        let probabilities: UnsafeMutablePointer<S>?
         let sum1: Matrix<S>
         let moments1: Moments
         let h: Matrix<S>
@@ -102,7 +104,9 @@ public final class SequenceBlock<S: Scalar> {
         func moments() -> Moments { Moments(mean: arena.allocate(events), rstd: arena.allocate(events)) }
         let kept = Kept(
             x: x, qkv: arena.spreadMatrix(events, 3 * shape.inner), attended: arena.spreadMatrix(events, shape.inner),
-            logSumExp: arena.allocate(events * shape.heads), sum1: arena.matrix(events, shape.width),
+            logSumExp: arena.allocate(events * shape.heads),
+            probabilities: pass.mode == .training ? arena.allocate(room(events)) : nil,
+            sum1: arena.matrix(events, shape.width),
             moments1: moments(), h: arena.matrix(events, shape.width),
             hidden: arena.spreadMatrix(events, shape.feedForward), sum2: arena.matrix(events, shape.width),
             moments2: moments())
@@ -116,6 +120,9 @@ public final class SequenceBlock<S: Scalar> {
         arena.release(to: mark)
         return y
     }
+
+    /// Of the attention of so many events.
+    private func room(_ events: Int) -> Int { events * shape.heads * S.attentionRoom }
 
     /// The weight matrices as right-hand sides, laid out once for all chunks.
     private struct Weights {
@@ -146,7 +153,8 @@ public final class SequenceBlock<S: Scalar> {
         S.attention(
             qkv: qkv, offsets: chunk.offsets, requests: chunk.requests.count, heads: shape.heads,
             headDimension: shape.headDimension, precision: pass.precision, into: attended,
-            logSumExp: kept.logSumExp + chunk.rows.lowerBound * shape.heads)
+            logSumExp: kept.logSumExp + chunk.rows.lowerBound * shape.heads,
+            probabilities: kept.probabilities.map { $0 + room(chunk.rows.lowerBound) })
         let sum1 = kept.sum1.rows(chunk.rows)
         S.product(attended, transposed: false, weights.projection, into: sum1, Finish(adding: x))
         let h = kept.h.rows(chunk.rows)
@@ -215,8 +223,9 @@ public final class SequenceBlock<S: Scalar> {
         let dqkv = scratch.qkv.rows(all)
         S.attentionBackward(
             qkv: kept.qkv.rows(chunk.rows), out: attended, dout: dattended,
-            logSumExp: kept.logSumExp + chunk.rows.lowerBound * shape.heads, offsets: chunk.offsets,
-            requests: chunk.requests.count, heads: shape.heads, headDimension: shape.headDimension,
+            logSumExp: kept.logSumExp + chunk.rows.lowerBound * shape.heads,
+            probabilities: kept.probabilities.map { UnsafePointer($0 + room(chunk.rows.lowerBound)) },
+            offsets: chunk.offsets, requests: chunk.requests.count, heads: shape.heads, headDimension: shape.headDimension,
             precision: pass.precision, into: dqkv)
         pass.addWeightGradient(kept.x.rows(chunk.rows), dqkv, to: pass.gradient(queriesKeysValues))
         S.product(dqkv, transposed: false, weights.queriesKeysValues, into: dx, Finish(adding: dsum1))

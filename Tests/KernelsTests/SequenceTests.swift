@@ -36,7 +36,8 @@ struct SequenceTests {
     }
 
     @Test(
-        "Attention in AVX-512 agrees with the portable one", .enabled(if: Processor.hasAVX512), arguments: [1, 15, 16, 17, 32, 80])
+        "Attention in AVX-512 agrees with the portable one, whether it keeps probabilities or not",
+        .enabled(if: Processor.hasAVX512), arguments: [1, 15, 16, 17, 32, 80])
     func portable(d: Int) {
         var random = SplitMix(state: 12)
         let heads = 2
@@ -44,35 +45,45 @@ struct SequenceTests {
         let (events, requests) = (Int(offsets.last!), offsets.count - 1)
         let qkv = Twins(events, 3 * heads * d) { random.value() }
         let dout = Twins(events, heads * d) { random.value() }
-        func run(
-            _ forward: (
-                UnsafePointer<Float>?, Int, UnsafePointer<Int32>?, Int, Int, Int, UnsafeMutablePointer<Float>?, Int,
-                UnsafeMutablePointer<Float>?
-            ) -> Void,
-            _ backward: (
-                UnsafePointer<Float>?, Int, UnsafePointer<Float>?, Int, UnsafePointer<Float>?, Int,
-                UnsafePointer<Float>?, UnsafePointer<Int32>?, Int, Int, Int, UnsafeMutablePointer<Float>?, Int
-            ) -> Void
-        ) -> [Twins] {
-            let (out, lse) = (Twins(events, heads * d) { .nan }, Twins(events, heads, gap: 0) { .nan })
-            let dqkv = Twins(events, 3 * heads * d) { .nan }
-            forward(qkv.f, qkv.float.stride, offsets, requests, heads, d, out.f, out.float.stride, lse.f)
-            backward(
-                qkv.f, qkv.float.stride, out.f, out.float.stride, dout.f, dout.float.stride, lse.f, offsets, requests,
-                heads, d, dqkv.f, dqkv.float.stride)
-            return [out, lse, dqkv]
+        func results() -> [Twins] {
+            [Twins(events, heads * d) { .nan }, Twins(events, heads, gap: 0) { .nan }, Twins(events, 3 * heads * d) { .nan }]
         }
-        let fast = run(hs_attention_f32, hs_attention_backward_f32)
-        let portable = run(hs_attention_portable, hs_attention_backward_portable)
-        for (a, b) in zip(fast, portable) {
-            let differs = (0..<events).first { r in
-                (0..<a.float.stride).contains {
-                    let (x, y) = (a.float[r, $0], b.float[r, $0])
-                    return !(abs(x - y) <= 2e-5 * (1 + abs(y)))
-                }
+        let portable = results()
+        hs_attention_portable(
+            qkv.f, qkv.float.stride, offsets, requests, heads, d, portable[0].f, portable[0].float.stride, portable[1].f)
+        hs_attention_backward_portable(
+            qkv.f, qkv.float.stride, portable[0].f, portable[0].float.stride, dout.f, dout.float.stride, portable[1].f,
+            offsets, requests, heads, d, portable[2].f, portable[2].float.stride)
+        for keeps in [false, true] {
+            let fast = results()
+            keepingProbabilities(keeps, events: events, heads: heads) { probabilities in
+                Float.attention(
+                    qkv: qkv.float, offsets: offsets, requests: requests, heads: heads, headDimension: d,
+                    into: fast[0].float, logSumExp: fast[1].f, probabilities: probabilities)
+                Float.attentionBackward(
+                    qkv: qkv.float, out: fast[0].float, dout: dout.float, logSumExp: fast[1].f,
+                    probabilities: probabilities.map { UnsafePointer($0) }, offsets: offsets, requests: requests,
+                    heads: heads, headDimension: d, into: fast[2].float)
             }
-            #expect(differs == nil, "the first row that differs")
+            for (a, b) in zip(fast, portable) {
+                let differs = (0..<events).first { r in
+                    (0..<a.float.stride).contains {
+                        let (x, y) = (a.float[r, $0], b.float[r, $0])
+                        return !(abs(x - y) <= 2e-5 * (1 + abs(y)))
+                    }
+                }
+                #expect(differs == nil, "the first row that differs; probabilities kept: \(keeps)")
+            }
         }
+    }
+
+    /// Room for the probabilities of attention, and nothing said about what it holds at first.
+    private func keepingProbabilities(
+        _ keeps: Bool, events: Int, heads: Int, _ body: (UnsafeMutablePointer<Float>?) -> Void
+    ) {
+        guard keeps else { return body(nil) }
+        var room = [Float](repeating: .nan, count: events * heads * Float.attentionRoom)
+        room.withUnsafeMutableBufferPointer { body($0.baseAddress) }
     }
 
     @Test("Attention agrees with its definition", arguments: [1, 4], [5, 16, 32])
@@ -108,8 +119,8 @@ struct SequenceTests {
 
     @Test(
         "Attention in bfloat16 is that of float32 to one part in a hundred, and no less rounded than it says",
-        .enabled(if: Processor.hasBFloat16), arguments: [8, 17, 32, 48])
-    func attentionInBFloat16(d: Int) {
+        .enabled(if: Processor.hasBFloat16), arguments: [8, 17, 32, 48], [false, true])
+    func attentionInBFloat16(d: Int, keeps: Bool) {
         var random = SplitMix(state: 14)
         let heads = 3
         let offsets = offsets([2, 0, 1, 7, 49, 50, 16, 130, 0, 31, 32, 33, 64, 65])
@@ -119,12 +130,15 @@ struct SequenceTests {
         func run(_ precision: ProductPrecision) -> [Twins] {
             let (out, lse) = (Twins(events, heads * d) { .nan }, Twins(events, heads, gap: 0) { .nan })
             let dqkv = Twins(events, 3 * heads * d) { .nan }
-            Float.attention(
-                qkv: qkv.float, offsets: offsets, requests: requests, heads: heads, headDimension: d,
-                precision: precision, into: out.float, logSumExp: lse.f)
-            Float.attentionBackward(
-                qkv: qkv.float, out: out.float, dout: dout.float, logSumExp: lse.f, offsets: offsets,
-                requests: requests, heads: heads, headDimension: d, precision: precision, into: dqkv.float)
+            keepingProbabilities(keeps, events: events, heads: heads) { probabilities in
+                Float.attention(
+                    qkv: qkv.float, offsets: offsets, requests: requests, heads: heads, headDimension: d,
+                    precision: precision, into: out.float, logSumExp: lse.f, probabilities: probabilities)
+                Float.attentionBackward(
+                    qkv: qkv.float, out: out.float, dout: dout.float, logSumExp: lse.f,
+                    probabilities: probabilities.map { UnsafePointer($0) }, offsets: offsets, requests: requests,
+                    heads: heads, headDimension: d, precision: precision, into: dqkv.float)
+            }
             return [out, lse, dqkv]
         }
         for (name, (rounded, exact)) in zip(["out", "logSumExp", "dqkv"], zip(run(.bfloat16), run(.float32))) {

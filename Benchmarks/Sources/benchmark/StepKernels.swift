@@ -81,15 +81,15 @@ struct StepKernels {
     let (qkv, dqkv) = (scratch.matrix(events, 3 * inner), scratch.matrix(events, 3 * inner))
     let (out, dout) = (scratch.matrix(events, inner), scratch.matrix(events, inner))
     let logSumExp = scratch.vector(events * heads)
+    let probabilities = scratch.vector(events * heads * Float.attentionRoom)
     let precision = productPrecision
     add(.attention, flops: 6 * 2 * Double(events) * Double(length) * Double(inner)) {
       Float.attention(
         qkv: qkv, offsets: offsets, requests: requests, heads: heads, headDimension: headDimension,
-        precision: precision, into: out,
-        logSumExp: logSumExp)
+        precision: precision, into: out, logSumExp: logSumExp, probabilities: probabilities)
       Float.attentionBackward(
-        qkv: qkv, out: out, dout: dout, logSumExp: logSumExp, offsets: offsets, requests: requests,
-        heads: heads, headDimension: headDimension, precision: precision, into: dqkv)
+        qkv: qkv, out: out, dout: dout, logSumExp: logSumExp, probabilities: probabilities, offsets: offsets,
+        requests: requests, heads: heads, headDimension: headDimension, precision: precision, into: dqkv)
     }
     let (z, dz, pooled) = (
       scratch.matrix(events, n), scratch.matrix(events, n), scratch.matrix(requests, n)
