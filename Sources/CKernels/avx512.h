@@ -22,6 +22,13 @@ typedef struct {
     long stride;
 } hs_ahead;
 
+/// A matrix that will be read soon, and how far it has been asked for.
+typedef struct {
+    const float *from;
+    long stride, rows, columns;
+    long row, column;
+} hs_walk;
+
 /// Asks that a strip of tiles can do.
 #define HS_AHEAD 5
 
@@ -34,8 +41,10 @@ typedef struct {
     __mmask16 last;
     /// Tiles of a strip ask for these, one each: two cache lines of a row an inner step.
     hs_ahead ahead[HS_AHEAD];
-    /// Whether A is read for the first time, and so that each tile asks for what the tiles after it will read of it.
+    /// Whether A is read for the first time, and so that every other tile asks for what the tiles after it will read.
     int walksa;
+    /// Tiles that have nothing else to ask for go on with this, if it is there.
+    hs_walk *walk;
 } hs_tile;
 
 /// Sixteen rows of sixteen become their transpose.

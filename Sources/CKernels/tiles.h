@@ -98,12 +98,18 @@ static TILE_TARGET void TILE_NAME(strip, rows)(const hs_tile *tile, long m, long
     for (long i = 0, asked = 0; i < m; i += step) {
         const long rows = m - i < step ? m - i : step;
         hs_ahead ahead = {tile->b, 0};
-        if (tile->walksa && tile->arow > 1)
+        if (tile->walksa && tile->arow > 1 && i / step % 2 == 0)
             ahead = (hs_ahead){a + (i + step) * tile->arow, 16};
-        else if (tile->walksa && i % 32 < step && i / 32 * 32 + 32 < m)  // the two lines after those of these tiles
+        else if (tile->walksa && tile->arow == 1 && i % 32 < step && i / 32 * 32 + 32 < m)  // the two lines after those of these tiles
             ahead = (hs_ahead){a + i / 32 * 32 + 32, tile->ainner};
         else if (asked < HS_AHEAD && tile->ahead[asked].from)
             ahead = tile->ahead[asked++];
+        else if (tile->walk && tile->walk->column < tile->walk->columns) {
+            hs_walk *walk = tile->walk;
+            ahead = (hs_ahead){walk->from + walk->row * walk->stride + walk->column, walk->stride};
+            walk->row += tile->k;
+            if (walk->row >= walk->rows) walk->row = 0, walk->column += 32;
+        }
         tiles[vectors][rows - 1](tile, a + i * tile->arow, c + i * tile->cstride,
                                  addend ? addend + i * tile->addendstride : 0,
                                  gate ? gate + i * tile->gatestride : 0, ahead.from, ahead.stride);

@@ -67,7 +67,8 @@ extension Float {
     }
 
     public static func product(
-        _ a: Matrix<Float>, transposed: Bool, _ b: RightOperand<Float>, into c: Matrix<Float>, _ finish: Finish<Float>
+        _ a: Matrix<Float>, transposed: Bool, _ b: RightOperand<Float>, into c: Matrix<Float>, _ finish: Finish<Float>,
+        readingNext next: Matrix<Float>?
     ) {
         let (m, n, k) = Shapes.gemm(a, transposed, b.matrix, b.transposed, c)
         Shapes.finish(c, finish)
@@ -85,7 +86,8 @@ extension Float {
             bstrip: b.packed == nil ? Int(HS_STRIP) : Int(HS_STRIP) * inner, c: c.base, cstride: c.stride,
             addend: finish.addend.map { UnsafePointer($0.base) }, addendstride: finish.addend?.stride ?? 0,
             bias: finish.bias, relu: finish.relu ? 1 : 0, gate: finish.gate.map { UnsafePointer($0.base) },
-            gatestride: finish.gate?.stride ?? 0)
+            gatestride: finish.gate?.stride ?? 0, next: next.map { UnsafePointer($0.base) },
+            nextstride: next?.stride ?? 0, nextrows: next?.rows ?? 0, nextcolumns: next?.columns ?? 0)
         if b.precision == .bfloat16 {
             if Processor.hasBFloat16 { hs_product_bf16(&product) } else { hs_product_bf16_scalar(&product) }
         } else {
@@ -104,7 +106,7 @@ extension Double {
 
     public static func product(
         _ a: Matrix<Double>, transposed: Bool, _ b: RightOperand<Double>, into c: Matrix<Double>,
-        _ finish: Finish<Double>
+        _ finish: Finish<Double>, readingNext next: Matrix<Double>?
     ) {
         Shapes.finish(c, finish)
         let accumulates = finish.addend.map { $0.base == c.base } ?? false
@@ -115,6 +117,12 @@ extension Double {
 }
 
 extension Scalar {
+    public static func product(
+        _ a: Matrix<Self>, transposed: Bool, _ b: RightOperand<Self>, into c: Matrix<Self>, _ finish: Finish<Self>
+    ) {
+        product(a, transposed: transposed, b, into: c, finish, readingNext: nil)
+    }
+
     /// `finish` as passes of their own.
     fileprivate static func apply(_ finish: Finish<Self>, to c: Matrix<Self>, accumulated: Bool) {
         if let addend = finish.addend, !accumulated {

@@ -17,8 +17,10 @@ public protocol Scalar: BinaryFloatingPoint, Sendable {
     static func prepare(
         _ b: Matrix<Self>, transposed: Bool, precision: ProductPrecision, arena: Arena<Self>) -> RightOperand<Self>
     /// C = op(A) B, finished as `finish` says. In `Float`, an element does not depend on how many rows there are.
+    /// `next` is what will be read after this product and has left the caches by now: it is asked for meanwhile.
     static func product(
-        _ a: Matrix<Self>, transposed: Bool, _ b: RightOperand<Self>, into c: Matrix<Self>, _ finish: Finish<Self>)
+        _ a: Matrix<Self>, transposed: Bool, _ b: RightOperand<Self>, into c: Matrix<Self>, _ finish: Finish<Self>,
+        readingNext next: Matrix<Self>?)
     /// x[r, :] += bias
     static func addRow(_ bias: UnsafePointer<Self>, to x: Matrix<Self>)
     /// sums[c] += sum_r x[r, c]

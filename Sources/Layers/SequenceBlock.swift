@@ -116,7 +116,10 @@ public final class SequenceBlock<S: Scalar> {
         let mark = arena.mark
         let narrow = arena.matrix(chunks.largest, shape.width)
         let weights = Weights(self, pass, transposed: false)
-        for chunk in chunks.all { forward(chunk, kept, weights, narrow.rows(0..<chunk.rows.count), into: y, pass) }
+        for (number, chunk) in chunks.all.enumerated() {
+            let next = chunks.after(number).map { x.rows($0.rows) }
+            forward(chunk, kept, weights, narrow.rows(0..<chunk.rows.count), into: y, readingNext: next, pass)
+        }
         arena.release(to: mark)
         return y
     }
@@ -144,7 +147,7 @@ public final class SequenceBlock<S: Scalar> {
 
     private func forward(
         _ chunk: SequenceChunks.Chunk, _ kept: Kept, _ weights: Weights, _ z: Matrix<S>, into y: Matrix<S>,
-        _ pass: Pass<S>
+        readingNext next: Matrix<S>?, _ pass: Pass<S>
     ) {
         let x = kept.x.rows(chunk.rows)
         let qkv = kept.qkv.rows(chunk.rows)
@@ -165,7 +168,7 @@ public final class SequenceBlock<S: Scalar> {
         let sum2 = kept.sum2.rows(chunk.rows)
         S.product(
             hidden, transposed: false, weights.contract, into: sum2,
-            Finish(adding: h, bias: pass.weight(contractBias).base))
+            Finish(adding: h, bias: pass.weight(contractBias).base), readingNext: next)
         normalise(sum2, norm2, kept.moments2, chunk, into: z, pass)
         S.meanPool(z, offsets: chunk.offsets, into: y.rows(chunk.requests))
     }
@@ -182,8 +185,10 @@ public final class SequenceBlock<S: Scalar> {
             attended: pass.arena.spreadMatrix(chunks.largest, shape.inner),
             qkv: pass.arena.spreadMatrix(chunks.largest, 3 * shape.inner))
         let weights = Weights(self, pass, transposed: true)
-        for chunk in chunks.all {
-            backward(chunk, kept, weights, scratch, dy.rows(chunk.requests), into: dx.rows(chunk.rows), pass)
+        for (number, chunk) in chunks.all.enumerated() {
+            let next = chunks.after(number).map { kept.hidden.rows($0.rows) }
+            backward(
+                chunk, kept, weights, scratch, dy.rows(chunk.requests), into: dx.rows(chunk.rows), readingNext: next, pass)
         }
         pass.arena.release(to: mark)
         return dx
@@ -200,8 +205,9 @@ public final class SequenceBlock<S: Scalar> {
 
     private func backward(
         _ chunk: SequenceChunks.Chunk, _ kept: Kept, _ weights: Weights, _ scratch: Scratch, _ dy: Matrix<S>,
-        into dx: Matrix<S>, _ pass: Pass<S>
+        into dx: Matrix<S>, readingNext next: Matrix<S>?, _ pass: Pass<S>
     ) {
+        // What forward kept has left the caches since: each product asks for what the one after it reads.
         let all = 0..<chunk.rows.count
         let dsum2 = scratch.sum2.rows(all)
         S.meanPoolBackward(dy, offsets: chunk.offsets, into: dsum2)
@@ -210,16 +216,19 @@ public final class SequenceBlock<S: Scalar> {
         let dhidden = scratch.hidden.rows(all)
         S.addColumnSums(of: dsum2, to: pass.gradient(contractBias).base)
         pass.addWeightGradient(hidden, dsum2, to: pass.gradient(contract))
-        S.product(dsum2, transposed: false, weights.contract, into: dhidden, Finish(gate: hidden))
+        let h = kept.h.rows(chunk.rows)
+        S.product(dsum2, transposed: false, weights.contract, into: dhidden, Finish(gate: hidden), readingNext: h)
         let dsum1 = scratch.sum1.rows(all)
         S.addColumnSums(of: dhidden, to: pass.gradient(expandBias).base)
-        pass.addWeightGradient(kept.h.rows(chunk.rows), dhidden, to: pass.gradient(expand))
-        S.product(dhidden, transposed: false, weights.expand, into: dsum1, Finish(adding: dsum2))
-        normaliseBackward(dsum1, norm1, kept.moments1, sum: kept.sum1, chunk, pass)
+        pass.addWeightGradient(h, dhidden, to: pass.gradient(expand))
         let attended = kept.attended.rows(chunk.rows)
+        S.product(
+            dhidden, transposed: false, weights.expand, into: dsum1, Finish(adding: dsum2), readingNext: attended)
+        normaliseBackward(dsum1, norm1, kept.moments1, sum: kept.sum1, chunk, pass)
         let dattended = scratch.attended.rows(all)
         pass.addWeightGradient(attended, dsum1, to: pass.gradient(projection))
-        S.product(dsum1, transposed: false, weights.projection, into: dattended, Finish())
+        let x = kept.x.rows(chunk.rows)
+        S.product(dsum1, transposed: false, weights.projection, into: dattended, Finish(), readingNext: x)
         let dqkv = scratch.qkv.rows(all)
         S.attentionBackward(
             qkv: kept.qkv.rows(chunk.rows), out: attended, dout: dattended,
@@ -227,8 +236,9 @@ public final class SequenceBlock<S: Scalar> {
             probabilities: kept.probabilities.map { UnsafePointer($0 + room(chunk.rows.lowerBound)) },
             offsets: chunk.offsets, requests: chunk.requests.count, heads: shape.heads, headDimension: shape.headDimension,
             precision: pass.precision, into: dqkv)
-        pass.addWeightGradient(kept.x.rows(chunk.rows), dqkv, to: pass.gradient(queriesKeysValues))
-        S.product(dqkv, transposed: false, weights.queriesKeysValues, into: dx, Finish(adding: dsum1))
+        pass.addWeightGradient(x, dqkv, to: pass.gradient(queriesKeysValues))
+        S.product(
+            dqkv, transposed: false, weights.queriesKeysValues, into: dx, Finish(adding: dsum1), readingNext: next)
     }
 
     // MARK: Steps of the block

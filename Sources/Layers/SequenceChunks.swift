@@ -19,6 +19,8 @@ final class SequenceChunks {
     private(set) var largest = 0
     private let arena = Arena<Int32>()
 
+    func after(_ number: Int) -> Chunk? { number + 1 < all.count ? all[number + 1] : nil }
+
     /// Valid until the next call.
     func cut(offsets: UnsafePointer<Int32>, requests: Int) {
         all.removeAll(keepingCapacity: true)

@@ -60,7 +60,9 @@ struct ProductTests {
                     bstrip: isPacked ? strip * inner : strip, c: c.f, cstride: c.float.stride,
                     addend: finishes ? UnsafePointer(addend.f) : nil, addendstride: addend.float.stride,
                     bias: finishes ? UnsafePointer(bias.f) : nil, relu: finishes ? 1 : 0,
-                    gate: finishes ? UnsafePointer(gate.f) : nil, gatestride: gate.float.stride)
+                    gate: finishes ? UnsafePointer(gate.f) : nil, gatestride: gate.float.stride,
+                    next: finishes ? UnsafePointer(addend.f) : nil, nextstride: addend.float.stride, nextrows: m,
+                    nextcolumns: n)
                 body(&product)
             }
             for r in 0..<m { for x in n..<c.float.stride { #expect(c.float[r, x] == 12345, "gap of row \(r)") } }

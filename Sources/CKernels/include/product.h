@@ -24,6 +24,10 @@ typedef struct {
     /// [m, n]: an element stays where its gate is positive and becomes zero elsewhere; or NULL.
     const float *gate;
     long gatestride;
+    /// [nextrows, nextcolumns]: what will be read after this product, and has left the caches. Tiles ask for it beside
+    /// their multiply-adds. Or NULL.
+    const float *next;
+    long nextstride, nextrows, nextcolumns;
 } hs_product;
 
 /// Whether this processor has AVX-512 (AVX512_BF16), and so `hs_product_f32` (`hs_product_bf16`).
@@ -37,8 +41,8 @@ long hs_packed_count_bf16(long k, long n);
 /// brow = 64, bstrip = 64 k.
 void hs_pack_f32(const float *b, long stride, int transposed, long k, long n, float *packed);
 
-/// Each element is a sum of multiply-adds in the order of p, from blocks of 512 that are added one after another:
-/// it does not depend on m, on n or on where its row lies.
+/// Each element is a sum of multiply-adds in the order of p, from blocks of 512 (128 where A is a transpose) that are
+/// added one after another: it does not depend on m, on n or on where its row lies.
 void hs_product_f32(const hs_product *product);
 /// Its scalar twin, on any processor: the same bits.
 void hs_product_scalar(const hs_product *product);
