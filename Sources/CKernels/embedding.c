@@ -17,13 +17,31 @@
 #include "embedding.c"
 #else
 
+// Rows of embeddings are short, and what a compiler makes of a loop whose length it does not know pays for long ones.
+typedef REAL NAMED(sixteen) __attribute__((vector_size(16 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+#define SIXTEEN(x) (*(NAMED(sixteen) *)(x))
+
+static inline __attribute__((always_inline)) void NAMED(copy_row)(REAL *to, const REAL *from, long columns) {
+    long c = 0;
+    for (; c + 16 <= columns; c += 16) SIXTEEN(to + c) = SIXTEEN(from + c);
+    for (; c < columns; c++) to[c] = from[c];
+}
+
+static inline __attribute__((always_inline)) void NAMED(add_row_times)(REAL *to, REAL factor, const REAL *from,
+                                                                       long columns) {
+    FAST_MATH
+    long c = 0;
+    for (; c + 16 <= columns; c += 16) SIXTEEN(to + c) += factor * SIXTEEN(from + c);
+    for (; c < columns; c++) to[c] += factor * from[c];
+}
+
 MULTIVERSION void NAMED(gather_rows)(const REAL *table, long tstride, const int32_t *index, long rows,
                                      long columns, REAL *y, long ystride) {
     for (long i = 0; i < rows; i++) {
         if (i + AHEAD < rows) __builtin_prefetch(table + index[i + AHEAD] * tstride);
-        const REAL *restrict from = table + index[i] * tstride;
-        REAL *restrict to = y + i * ystride;
-        for (long c = 0; c < columns; c++) to[c] = from[c];
+        const REAL *from = table + index[i] * tstride;
+        REAL *to = y + i * ystride;
+        NAMED(copy_row)(to, from, columns);
     }
 }
 
@@ -31,9 +49,9 @@ MULTIVERSION void NAMED(gather_add_rows)(const REAL *table, long tstride, const 
                                          long columns, REAL *y, long ystride) {
     for (long i = 0; i < rows; i++) {
         if (i + AHEAD < rows) __builtin_prefetch(table + index[i + AHEAD] * tstride);
-        const REAL *restrict from = table + index[i] * tstride;
-        REAL *restrict to = y + i * ystride;
-        for (long c = 0; c < columns; c++) to[c] += from[c];
+        const REAL *from = table + index[i] * tstride;
+        REAL *to = y + i * ystride;
+        NAMED(add_row_times)(to, 1, from, columns);
     }
 }
 
@@ -41,9 +59,11 @@ MULTIVERSION void NAMED(scatter_add_rows)(const REAL *x, long xstride, const int
                                           long columns, REAL *table, long tstride) {
     for (long i = 0; i < rows; i++) {
         if (i + AHEAD < rows) __builtin_prefetch(table + index[i + AHEAD] * tstride, 1);
-        const REAL *restrict from = x + i * xstride;
-        REAL *restrict to = table + index[i] * tstride;
-        for (long c = 0; c < columns; c++) to[c] += from[c];
+        // x may be columns of a wider matrix: one line of every few, which the processor does not guess.
+        if (i + AHEAD < rows) __builtin_prefetch(x + (i + AHEAD) * xstride);
+        const REAL *from = x + i * xstride;
+        REAL *to = table + index[i] * tstride;
+        NAMED(add_row_times)(to, 1, from, columns);
     }
 }
 
@@ -53,12 +73,12 @@ MULTIVERSION void NAMED(bag_rows)(const REAL *table, long tstride, const int32_t
     long last = bags > 0 ? offsets[bags] : 0;
     for (long i = 0; i < bags; i++) {
         long first = offsets[i], end = offsets[i + 1];
-        REAL *restrict to = y + i * ystride;
+        REAL *to = y + i * ystride;
         for (long c = 0; c < columns; c++) to[c] = 0;
         for (long j = first; j < end; j++) {
             if (j + AHEAD < last) __builtin_prefetch(table + index[j + AHEAD] * tstride);
-            const REAL *restrict from = table + index[j] * tstride;
-            for (long c = 0; c < columns; c++) to[c] += from[c];
+            const REAL *from = table + index[j] * tstride;
+            NAMED(add_row_times)(to, 1, from, columns);
         }
         if (mean && end - first > 1) {
             REAL over = 1 / (REAL)(end - first);
@@ -74,13 +94,14 @@ MULTIVERSION void NAMED(bag_rows_backward)(const REAL *dy, long dystride, const 
     long last = bags > 0 ? offsets[bags] : 0;
     for (long i = 0; i < bags; i++) {
         long first = offsets[i], end = offsets[i + 1];
-        const REAL *restrict from = dy + i * dystride;
+        const REAL *from = dy + i * dystride;
         REAL over = mean && end > first ? 1 / (REAL)(end - first) : 1;
         for (long j = first; j < end; j++) {
             if (j + AHEAD < last) __builtin_prefetch(table + index[j + AHEAD] * tstride, 1);
-            REAL *restrict to = table + index[j] * tstride;
-            for (long c = 0; c < columns; c++) to[c] += over * from[c];
+            REAL *to = table + index[j] * tstride;
+            NAMED(add_row_times)(to, over, from, columns);
         }
     }
 }
+#undef SIXTEEN
 #endif

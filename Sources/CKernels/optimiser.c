@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dispatch.h"
+#include "lanes.h"
 
 // The same bits on every CPU: no contraction to fused multiply-add, which only some clones would have.
 #pragma clang fp contract(off)
@@ -16,13 +17,23 @@ INLINE float root(float x) { return __builtin_elementwise_sqrt(x); }
 // How many rows ahead memory is asked for: rows are random DRAM lines, about 100 ns away.
 #define AHEAD 8
 
+// Rows of tables are short, and what a compiler makes of a loop whose length it does not know pays for long ones: hence
+// sixteen floats at a time, then one.
 INLINE void sgd(float *restrict w, const float *restrict g, size_t count, float rate) {
-    for (size_t i = 0; i < count; i++) w[i] -= rate * g[i];
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) AT(w + i) = FROM(w + i) - rate * FROM(g + i);
+    for (; i < count; i++) w[i] -= rate * g[i];
 }
 
 INLINE void adagrad(float *restrict w, float *restrict sum, const float *restrict g, size_t count, float rate,
                     float epsilon) {
-    for (size_t i = 0; i < count; i++) {
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        lanes s = FROM(sum + i) + FROM(g + i) * FROM(g + i);
+        AT(sum + i) = s;
+        AT(w + i) = FROM(w + i) - rate * (FROM(g + i) / (__builtin_elementwise_sqrt(s) + epsilon));
+    }
+    for (; i < count; i++) {
         float s = sum[i] + g[i] * g[i];
         sum[i] = s;
         w[i] -= rate * (g[i] / (root(s) + epsilon));
@@ -86,7 +97,9 @@ MULTIVERSION void hs_pull_rows(const float *values, hs_row_range range, float *o
         size_t i = entry(range, k), row = (size_t)range.rows[i];
         float *restrict to = out + i * d;
         const float *restrict from = values + row * d;
-        for (size_t c = 0; c < d; c++) to[c] = from[c];
+        size_t c = 0;
+        for (; c + LANES <= d; c += LANES) AT(to + c) = FROM(from + c);
+        for (; c < d; c++) to[c] = from[c];
     }
 }
 
