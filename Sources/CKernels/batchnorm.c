@@ -105,22 +105,27 @@ MULTIVERSION void NAMED(normalize_leaky)(const REAL *x, long xstride, long rows,
     }
 }
 
+// The gradient of leaky ReLU, which is told from what went in: reading what came out costs more than forming it again.
+#define BEFORE_LEAKY(x, c) (((x) - centre[c]) * factor[c] + shift[c])
+#define OF_LEAKY(dy, x, c) (BEFORE_LEAKY(x, c) > 0 ? (dy) : slope * (dy))
+
 // dx may be dy.
 MULTIVERSION void NAMED(normalize_leaky_backward)(
-    const REAL *x, long xstride, const REAL *y, long ystride, const REAL *dy, long dystride, long rows,
-    long columns, const REAL *multiplicity, const REAL *mean, const REAL *rstd, const REAL *gamma, REAL slope,
-    REAL *dgamma, REAL *dbeta, REAL *dx, long dxstride) {
+    const REAL *x, long xstride, const REAL *dy, long dystride, long rows, long columns, const REAL *multiplicity,
+    const REAL *mean, const REAL *rstd, const REAL *gamma, const REAL *beta, REAL slope, REAL *dgamma, REAL *dbeta,
+    REAL *dx, long dxstride) {
     FAST_MATH
     double weight = NAMED(total_weight)(multiplicity, rows);
     double over = weight > 0 ? 1 / weight : 0;
     for (long c0 = 0; c0 < columns; c0 += CHUNK) {
         long n = columns - c0 < CHUNK ? columns - c0 : CHUNK;
-        REAL centre[CHUNK], scale[CHUNK], factor[CHUNK], part1[CHUNK], part2[CHUNK];
+        REAL centre[CHUNK], scale[CHUNK], factor[CHUNK], shift[CHUNK], part1[CHUNK], part2[CHUNK];
         double total1[CHUNK], total2[CHUNK];
         for (long c = 0; c < n; c++) {
             centre[c] = mean[c0 + c];
             scale[c] = rstd[c0 + c];
             factor[c] = gamma[c0 + c] * rstd[c0 + c];
+            shift[c] = beta[c0 + c];
             total1[c] = total2[c] = 0;
         }
         for (long r0 = 0; r0 < rows; r0 += BLOCK) {
@@ -129,20 +134,19 @@ MULTIVERSION void NAMED(normalize_leaky_backward)(
             long r = r0;
             for (; r + 4 <= end; r += 4) {
                 const REAL *x0 = x + r * xstride + c0, *x1 = x0 + xstride, *x2 = x1 + xstride, *x3 = x2 + xstride;
-                const REAL *y0 = y + r * ystride + c0, *y1 = y0 + ystride, *y2 = y1 + ystride, *y3 = y2 + ystride;
                 const REAL *d0 = dy + r * dystride + c0, *d1 = d0 + dystride, *d2 = d1 + dystride, *d3 = d2 + dystride;
                 for (long c = 0; c < n; c++) {
-                    REAL g0 = y0[c] > 0 ? d0[c] : slope * d0[c], g1 = y1[c] > 0 ? d1[c] : slope * d1[c];
-                    REAL g2 = y2[c] > 0 ? d2[c] : slope * d2[c], g3 = y3[c] > 0 ? d3[c] : slope * d3[c];
+                    REAL g0 = OF_LEAKY(d0[c], x0[c], c), g1 = OF_LEAKY(d1[c], x1[c], c);
+                    REAL g2 = OF_LEAKY(d2[c], x2[c], c), g3 = OF_LEAKY(d3[c], x3[c], c);
                     part1[c] += (g0 + g1) + (g2 + g3);
                     part2[c] += (g0 * (x0[c] - centre[c]) + g1 * (x1[c] - centre[c])) +
                                 (g2 * (x2[c] - centre[c]) + g3 * (x3[c] - centre[c]));
                 }
             }
             for (; r < end; r++) {
-                const REAL *xr = x + r * xstride + c0, *yr = y + r * ystride + c0, *dr = dy + r * dystride + c0;
+                const REAL *xr = x + r * xstride + c0, *dr = dy + r * dystride + c0;
                 for (long c = 0; c < n; c++) {
-                    REAL g = yr[c] > 0 ? dr[c] : slope * dr[c];
+                    REAL g = OF_LEAKY(dr[c], xr[c], c);
                     part1[c] += g;
                     part2[c] += g * (xr[c] - centre[c]);
                 }
@@ -159,15 +163,17 @@ MULTIVERSION void NAMED(normalize_leaky_backward)(
             part2[c] = (REAL)(xhat * over) * scale[c];
         }
         for (long r = 0; r < rows; r++) {
-            const REAL *xr = x + r * xstride + c0, *yr = y + r * ystride + c0, *dr = dy + r * dystride + c0;
+            const REAL *xr = x + r * xstride + c0, *dr = dy + r * dystride + c0;
             REAL *to = dx + r * dxstride + c0;
             REAL w = multiplicity ? multiplicity[r] : 1;
 #pragma clang loop vectorize(assume_safety)
             for (long c = 0; c < n; c++) {
-                REAL g = yr[c] > 0 ? dr[c] : slope * dr[c];
+                REAL g = OF_LEAKY(dr[c], xr[c], c);
                 to[c] = factor[c] * (g - w * (part1[c] + (xr[c] - centre[c]) * part2[c]));
             }
         }
     }
 }
+#undef BEFORE_LEAKY
+#undef OF_LEAKY
 #endif

@@ -18,16 +18,16 @@ extension Float {
     }
 
     public static func normalizeLeakyBackward(
-        _ x: Matrix<Float>, _ y: Matrix<Float>, _ dy: Matrix<Float>, multiplicity: UnsafePointer<Float>?,
-        mean: UnsafePointer<Float>, rstd: UnsafePointer<Float>, gamma: UnsafePointer<Float>, slope: Float,
+        _ x: Matrix<Float>, _ dy: Matrix<Float>, multiplicity: UnsafePointer<Float>?,
+        mean: UnsafePointer<Float>, rstd: UnsafePointer<Float>, gamma: UnsafePointer<Float>,
+        beta: UnsafePointer<Float>, slope: Float,
         dgamma: UnsafeMutablePointer<Float>, dbeta: UnsafeMutablePointer<Float>, into dx: Matrix<Float>
     ) {
-        Shapes.same("normalizeLeakyBackward", "x", x, "y", y)
         Shapes.same("normalizeLeakyBackward", "x", x, "dy", dy)
         Shapes.same("normalizeLeakyBackward", "x", x, "dx", dx)
         hs_normalize_leaky_backward_f32(
-            x.base, x.stride, y.base, y.stride, dy.base, dy.stride, x.rows, x.columns, multiplicity, mean, rstd,
-            gamma, slope, dgamma, dbeta, dx.base, dx.stride)
+            x.base, x.stride, dy.base, dy.stride, x.rows, x.columns, multiplicity, mean, rstd, gamma,
+            beta, slope, dgamma, dbeta, dx.base, dx.stride)
     }
 
     public static func layerNorm(
@@ -74,16 +74,16 @@ extension Double {
     }
 
     public static func normalizeLeakyBackward(
-        _ x: Matrix<Double>, _ y: Matrix<Double>, _ dy: Matrix<Double>, multiplicity: UnsafePointer<Double>?,
-        mean: UnsafePointer<Double>, rstd: UnsafePointer<Double>, gamma: UnsafePointer<Double>, slope: Double,
+        _ x: Matrix<Double>, _ dy: Matrix<Double>, multiplicity: UnsafePointer<Double>?,
+        mean: UnsafePointer<Double>, rstd: UnsafePointer<Double>, gamma: UnsafePointer<Double>,
+        beta: UnsafePointer<Double>, slope: Double,
         dgamma: UnsafeMutablePointer<Double>, dbeta: UnsafeMutablePointer<Double>, into dx: Matrix<Double>
     ) {
-        Shapes.same("normalizeLeakyBackward", "x", x, "y", y)
         Shapes.same("normalizeLeakyBackward", "x", x, "dy", dy)
         Shapes.same("normalizeLeakyBackward", "x", x, "dx", dx)
         hs_normalize_leaky_backward_f64(
-            x.base, x.stride, y.base, y.stride, dy.base, dy.stride, x.rows, x.columns, multiplicity, mean, rstd,
-            gamma, slope, dgamma, dbeta, dx.base, dx.stride)
+            x.base, x.stride, dy.base, dy.stride, x.rows, x.columns, multiplicity, mean, rstd, gamma,
+            beta, slope, dgamma, dbeta, dx.base, dx.stride)
     }
 
     public static func layerNorm(

@@ -49,8 +49,8 @@ public protocol Scalar: BinaryFloatingPoint, Sendable {
     /// dgamma, dbeta are added to; dx is written (may alias dy).
     /// dx_r = gamma rstd (g_r - w_r (S_1 + xhat_r S_2) / W), g = dy leaky', S_1 = sum g, S_2 = sum g xhat.
     static func normalizeLeakyBackward(
-        _ x: Matrix<Self>, _ y: Matrix<Self>, _ dy: Matrix<Self>, multiplicity: UnsafePointer<Self>?,
-        mean: UnsafePointer<Self>, rstd: UnsafePointer<Self>, gamma: UnsafePointer<Self>, slope: Self,
+        _ x: Matrix<Self>, _ dy: Matrix<Self>, multiplicity: UnsafePointer<Self>?, mean: UnsafePointer<Self>,
+        rstd: UnsafePointer<Self>, gamma: UnsafePointer<Self>, beta: UnsafePointer<Self>, slope: Self,
         dgamma: UnsafeMutablePointer<Self>, dbeta: UnsafeMutablePointer<Self>, into dx: Matrix<Self>)
 
     // MARK: Layer normalisation over the columns of x + residual (residual may be nil)

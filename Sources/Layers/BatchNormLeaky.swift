@@ -14,7 +14,7 @@ public final class BatchNormLeaky<S: Scalar>: Layer {
     private let beta: ParameterSlot
     private let runningMean: ParameterSlot
     private let runningVariance: ParameterSlot
-    private var kept: (x: Matrix<S>, y: Matrix<S>, mean: UnsafeMutablePointer<S>, rstd: UnsafeMutablePointer<S>)?
+    private var kept: (x: Matrix<S>, mean: UnsafeMutablePointer<S>, rstd: UnsafeMutablePointer<S>)?
 
     public static var epsilon: S { 1e-5 }
 
@@ -54,19 +54,19 @@ public final class BatchNormLeaky<S: Scalar>: Layer {
         S.normalizeLeaky(
             x, mean: mean, rstd: rstd, gamma: pass.weight(gamma).base, beta: pass.weight(beta).base, slope: slope,
             into: y)
-        kept = (x, y, mean, rstd)
+        kept = (x, mean, rstd)
         return y
     }
 
     /// Only after a training-mode `forward`.
     public func backward(_ dy: Matrix<S>, _ pass: Pass<S>) -> Matrix<S> {
-        guard let (x, y, mean, rstd) = kept, pass.mode == .training else {
+        guard let (x, mean, rstd) = kept, pass.mode == .training else {
             preconditionFailure("BatchNormLeaky: backward needs a training-mode forward")
         }
         let dx = pass.arena.spreadMatrix(x.rows, inputWidth)
         S.normalizeLeakyBackward(
-            x, y, dy, multiplicity: pass.multiplicity, mean: mean, rstd: rstd, gamma: pass.weight(gamma).base,
-            slope: slope, dgamma: pass.gradient(gamma).base, dbeta: pass.gradient(beta).base, into: dx)
+            x, dy, multiplicity: pass.multiplicity, mean: mean, rstd: rstd, gamma: pass.weight(gamma).base,
+            beta: pass.weight(beta).base, slope: slope, dgamma: pass.gradient(gamma).base, dbeta: pass.gradient(beta).base, into: dx)
         return dx
     }
 

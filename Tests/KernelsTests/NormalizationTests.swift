@@ -110,10 +110,10 @@ struct NormalizationTests {
             }
             // In place: dx is dy.
             Float.normalizeLeakyBackward(
-                x.float, y.float, dy.float, multiplicity: w?.f, mean: mean.f, rstd: rstd.f, gamma: gamma.f,
+                x.float, dy.float, multiplicity: w?.f, mean: mean.f, rstd: rstd.f, gamma: gamma.f, beta: beta.f,
                 slope: slope, dgamma: dgamma.f, dbeta: dbeta.f, into: dy.float)
             Double.normalizeLeakyBackward(
-                x.double, y.double, dy.double, multiplicity: w?.d, mean: mean.d, rstd: rstd.d, gamma: gamma.d,
+                x.double, dy.double, multiplicity: w?.d, mean: mean.d, rstd: rstd.d, gamma: gamma.d, beta: beta.d,
                 slope: Double(slope), dgamma: dgamma.d, dbeta: dbeta.d, into: dy.double)
             dy.expectDouble(expected)
             dgamma.expectDouble(s2.map { 1 + $0 })
@@ -150,8 +150,8 @@ struct NormalizationTests {
         let dgamma = Twins(count: columns) { 0 }
         let dbeta = Twins(count: columns) { 0 }
         Double.normalizeLeakyBackward(
-            x.double, y.double, dy.double, multiplicity: w.d, mean: mean.d, rstd: rstd.d, gamma: gamma.d, slope: 0.2,
-            dgamma: dgamma.d, dbeta: dbeta.d, into: dx.double)
+            x.double, dy.double, multiplicity: w.d, mean: mean.d, rstd: rstd.d, gamma: gamma.d, beta: beta.d,
+            slope: 0.2, dgamma: dgamma.d, dbeta: dbeta.d, into: dx.double)
         x.expectGradient(dx.values, "x", of: loss)
         gamma.expectGradient(dgamma.values, "gamma", of: loss)
         beta.expectGradient(dbeta.values, "beta", of: loss)

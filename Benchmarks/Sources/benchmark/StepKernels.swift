@@ -211,8 +211,8 @@ struct StepKernels {
         x, mean: vectors[0], rstd: vectors[1], gamma: vectors[2], beta: vectors[3], slope: 0.01,
         into: y)
       Float.normalizeLeakyBackward(
-        x, y, dy, multiplicity: multiplicity, mean: vectors[0], rstd: vectors[1], gamma: vectors[2],
-        slope: 0.01, dgamma: vectors[4], dbeta: vectors[5], into: dx)
+        x, dy, multiplicity: multiplicity, mean: vectors[0], rstd: vectors[1], gamma: vectors[2],
+        beta: vectors[3], slope: 0.01, dgamma: vectors[4], dbeta: vectors[5], into: dx)
     }
   }
 

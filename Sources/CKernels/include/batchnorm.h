@@ -8,9 +8,9 @@
                                    const REAL *mean, const REAL *rstd, const REAL *gamma,                 \
                                    const REAL *beta, REAL slope, REAL *y, long ystride);                  \
     void hs_normalize_leaky_backward_##TYPE(                                                              \
-        const REAL *x, long xstride, const REAL *y, long ystride, const REAL *dy, long dystride,          \
-        long rows, long columns, const REAL *multiplicity, const REAL *mean, const REAL *rstd,            \
-        const REAL *gamma, REAL slope, REAL *dgamma, REAL *dbeta, REAL *dx, long dxstride);
+        const REAL *x, long xstride, const REAL *dy, long dystride, long rows, long columns,              \
+        const REAL *multiplicity, const REAL *mean, const REAL *rstd, const REAL *gamma,                  \
+        const REAL *beta, REAL slope, REAL *dgamma, REAL *dbeta, REAL *dx, long dxstride);
 
 HS_DECLARE_BATCHNORM(float, f32)
 HS_DECLARE_BATCHNORM(double, f64)
