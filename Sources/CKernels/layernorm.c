@@ -1,4 +1,5 @@
-// This file includes itself once a type: the plain loops are the fast ones, so both types share them.
+// Layer norm in plain loops, in double and for what layernorm_avx512.c does not take. This file includes itself once a
+// type.
 #ifndef REAL
 #include "include/layernorm.h"
 
@@ -8,7 +9,7 @@
 #include "scratch.h"
 
 #define REAL float
-#define NAMED(name) hs_##name##_f32
+#define NAMED(name) hs_##name##_portable
 #include "layernorm.c"
 #undef REAL
 #undef NAMED

@@ -157,7 +157,7 @@ struct NormalizationTests {
         beta.expectGradient(dbeta.values, "beta", of: loss)
     }
 
-    @Test("Layer norm agrees with its definition, forward and backward", arguments: [1, 15, 16, 17, 33, 128])
+    @Test("Layer norm agrees with its definition, forward and backward", arguments: [1, 15, 16, 17, 33, 64, 127, 128, 129, 200])
     func layerNorm(columns: Int) {
         var random = SplitMix(state: 7)
         for rows in [0, 1, 8, 19] {

@@ -12,3 +12,5 @@
 
 HS_DECLARE_LAYERNORM(float, f32)
 HS_DECLARE_LAYERNORM(double, f64)
+/// `f32` without AVX-512: for other processors, for wide rows, and for the tests.
+HS_DECLARE_LAYERNORM(float, portable)
