@@ -7,6 +7,8 @@
 #include <immintrin.h>
 #include <math.h>
 
+#include "include/product.h"
+
 #define HS_AVX512 1
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 #define AVX512_INLINE static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512dq,avx512vl")))
@@ -22,13 +24,6 @@ typedef struct {
     long stride;
 } hs_ahead;
 
-/// A matrix that will be read soon, and how far it has been asked for.
-typedef struct {
-    const float *from;
-    long stride, rows, columns;
-    long row, column;
-} hs_walk;
-
 /// Asks that a strip of tiles can do.
 #define HS_AHEAD 5
 
@@ -43,7 +38,7 @@ typedef struct {
     hs_ahead ahead[HS_AHEAD];
     /// Whether A is read for the first time, and so that every other tile asks for what the tiles after it will read.
     int walksa;
-    /// Tiles that have nothing else to ask for go on with this, if it is there.
+    /// Tiles that have nothing else to ask for go on with this, a line an inner step; or NULL.
     hs_walk *walk;
 } hs_tile;
 

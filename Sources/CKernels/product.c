@@ -40,7 +40,6 @@ void hs_product_blocks(const hs_product *product, hs_block_function *block, long
             part.bias = isLast ? product->bias : 0;
             part.relu = isLast && product->relu;
             part.gate = isLast && product->gate ? product->gate + i * product->gatestride : 0;
-            part.next = isLast && i + rows >= product->m ? product->next : 0;
             block(&part);
         }
     }

@@ -37,7 +37,6 @@ AVX512_INLINE void hs_for_each_strip(const hs_product *product, int walksa,
     // A transposed A and the B beside it are long and thin, and their rows lie too far apart for the processor to look
     // ahead by itself. Otherwise B is packed and stays in the caches, and A is read in its order.
     const int isLong = product->arow == 1 && product->bstrip == HS_STRIP;
-    hs_walk next = {product->next, product->nextstride, product->nextrows, product->nextcolumns, 0, 0};
     long j = 0;
     while (j < product->n) {
         const long inStrip = j % HS_STRIP, left = product->n - j;
@@ -56,7 +55,7 @@ AVX512_INLINE void hs_for_each_strip(const hs_product *product, int walksa,
             .last = FIRST_LANES(columns - (columns - 1) / 16 * 16),
         };
         tile.walksa = walksa && j == 0 && (product->arow == 1 || product->arow < 2 * product->k);
-        tile.walk = product->next ? &next : 0;
+        tile.walk = product->next;
         if (isLong) {
             const int isLast = j + columns >= product->n;
             const float *b = isLast ? product->b + product->k * product->brow : product->b + j + columns;

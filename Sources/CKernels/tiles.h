@@ -104,11 +104,9 @@ static TILE_TARGET void TILE_NAME(strip, rows)(const hs_tile *tile, long m, long
             ahead = (hs_ahead){a + i / 32 * 32 + 32, tile->ainner};
         else if (asked < HS_AHEAD && tile->ahead[asked].from)
             ahead = tile->ahead[asked++];
-        else if (tile->walk && tile->walk->column < tile->walk->columns) {
-            hs_walk *walk = tile->walk;
-            ahead = (hs_ahead){walk->from + walk->row * walk->stride + walk->column, walk->stride};
-            walk->row += tile->k;
-            if (walk->row >= walk->rows) walk->row = 0, walk->column += 32;
+        else if (tile->walk && tile->walk->asked < tile->walk->count) {
+            ahead = (hs_ahead){tile->walk->from + tile->walk->asked, 16};
+            tile->walk->asked += 16 * tile->k;
         }
         tiles[vectors][rows - 1](tile, a + i * tile->arow, c + i * tile->cstride,
                                  addend ? addend + i * tile->addendstride : 0,

@@ -86,12 +86,15 @@ extension Float {
             bstrip: b.packed == nil ? Int(HS_STRIP) : Int(HS_STRIP) * inner, c: c.base, cstride: c.stride,
             addend: finish.addend.map { UnsafePointer($0.base) }, addendstride: finish.addend?.stride ?? 0,
             bias: finish.bias, relu: finish.relu ? 1 : 0, gate: finish.gate.map { UnsafePointer($0.base) },
-            gatestride: finish.gate?.stride ?? 0, next: next.map { UnsafePointer($0.base) },
-            nextstride: next?.stride ?? 0, nextrows: next?.rows ?? 0, nextcolumns: next?.columns ?? 0)
-        if b.precision == .bfloat16 {
-            if Processor.hasBFloat16 { hs_product_bf16(&product) } else { hs_product_bf16_scalar(&product) }
-        } else {
-            hs_product_f32(&product)
+            gatestride: finish.gate?.stride ?? 0, next: nil)
+        var walk = hs_walk(from: next.map { UnsafePointer($0.base) }, count: next.map { $0.rows * $0.stride } ?? 0, asked: 0)
+        withUnsafeMutablePointer(to: &walk) {
+            product.next = next == nil ? nil : $0
+            if b.precision == .bfloat16 {
+                if Processor.hasBFloat16 { hs_product_bf16(&product) } else { hs_product_bf16_scalar(&product) }
+            } else {
+                hs_product_f32(&product)
+            }
         }
     }
 }

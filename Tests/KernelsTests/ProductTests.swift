@@ -61,9 +61,12 @@ struct ProductTests {
                     addend: finishes ? UnsafePointer(addend.f) : nil, addendstride: addend.float.stride,
                     bias: finishes ? UnsafePointer(bias.f) : nil, relu: finishes ? 1 : 0,
                     gate: finishes ? UnsafePointer(gate.f) : nil, gatestride: gate.float.stride,
-                    next: finishes ? UnsafePointer(addend.f) : nil, nextstride: addend.float.stride, nextrows: m,
-                    nextcolumns: n)
-                body(&product)
+                    next: nil)
+                var walk = hs_walk(from: addend.f, count: m * addend.float.stride, asked: 0)
+                withUnsafeMutablePointer(to: &walk) {
+                    product.next = finishes ? $0 : nil
+                    body(&product)
+                }
             }
             for r in 0..<m { for x in n..<c.float.stride { #expect(c.float[r, x] == 12345, "gap of row \(r)") } }
             return (0..<m).flatMap { r in (0..<n).map { c.float[r, $0] } }

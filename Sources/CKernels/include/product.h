@@ -4,6 +4,12 @@
 /// Columns of a strip of a packed right-hand side.
 #define HS_STRIP 64
 
+/// `count` floats in memory, of which `asked` have been asked for.
+typedef struct {
+    const float *from;
+    long count, asked;
+} hs_walk;
+
 typedef struct {
     long m, n, k;
     /// A(i, p) = a[i arow + p ainner]: a matrix or its transpose.
@@ -24,10 +30,8 @@ typedef struct {
     /// [m, n]: an element stays where its gate is positive and becomes zero elsewhere; or NULL.
     const float *gate;
     long gatestride;
-    /// [nextrows, nextcolumns]: what will be read after this product, and has left the caches. Tiles ask for it beside
-    /// their multiply-adds. Or NULL.
-    const float *next;
-    long nextstride, nextrows, nextcolumns;
+    /// What will be read after this product and has left the caches, or NULL. Tiles ask for it beside their multiply-adds.
+    hs_walk *next;
 } hs_product;
 
 /// Whether this processor has AVX-512 (AVX512_BF16), and so `hs_product_f32` (`hs_product_bf16`).
