@@ -38,7 +38,8 @@ static inline __attribute__((always_inline)) void NAMED(add_row_times)(REAL *to,
 MULTIVERSION void NAMED(gather_rows)(const REAL *table, long tstride, const int32_t *index, long rows,
                                      long columns, REAL *y, long ystride) {
     for (long i = 0; i < rows; i++) {
-        if (i + AHEAD < rows) __builtin_prefetch(table + index[i + AHEAD] * tstride);
+        if (i + AHEAD < rows)
+            for (long c = 0; c < columns; c += 16) __builtin_prefetch(table + index[i + AHEAD] * tstride + c);
         const REAL *from = table + index[i] * tstride;
         REAL *to = y + i * ystride;
         NAMED(copy_row)(to, from, columns);

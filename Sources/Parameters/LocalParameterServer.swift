@@ -30,6 +30,7 @@ public final class LocalParameterServer: ParameterServer {
     public var denseLayout: [DenseLayoutEntry] { dense.layout }
     public var denseCount: Int { dense.count }
     public var denseInPlace: UnsafeMutablePointer<Float>? { dense.values.base }
+    public func rowsInPlace(table: Int) -> UnsafeMutablePointer<Float>? { embeddings[table].values.base }
 
     public func pullDense(into destination: UnsafeMutablePointer<Float>) {
         dense.pull(into: destination, range: 0..<dense.count)

@@ -13,6 +13,8 @@ public protocol ParameterServer: AnyObject, Sendable {
     /// All dense parameters where they lie, if that is in this process. Without a lock: for a reader who knows that
     /// nobody pushes meanwhile, and writes nothing.
     var denseInPlace: UnsafeMutablePointer<Float>? { get }
+    /// A whole table likewise, [rows, dimension].
+    func rowsInPlace(table: Int) -> UnsafeMutablePointer<Float>?
 
     /// Copies all dense parameters into `destination`, `denseCount` floats.
     func pullDense(into destination: UnsafeMutablePointer<Float>)
@@ -38,6 +40,7 @@ public protocol ParameterServer: AnyObject, Sendable {
 
 extension ParameterServer {
     public var denseInPlace: UnsafeMutablePointer<Float>? { nil }
+    public func rowsInPlace(table: Int) -> UnsafeMutablePointer<Float>? { nil }
 
     /// Applies the gradients of all dense parameters.
     public func pushDense(_ gradients: UnsafePointer<Float>, learningRate: Float) {

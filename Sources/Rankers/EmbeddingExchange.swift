@@ -20,16 +20,21 @@ public struct BoundBatch<S: Scalar> {
 /// Embedding rows on their way between the parameter server and the networks of one worker: for each
 /// table, the distinct rows that the batch touches, their values, and the gradients to push back.
 ///
-/// `bind` a batch, fill `values(table)` for `rows(table)`, run forward and backward, read `gradients(table)`.
+/// `bind` a batch, fill `values(table)` for `rows(table)`, run forward and backward, read `gradients(table)`. A table that
+/// is `read` where it lies has no values to be filled.
 public final class EmbeddingExchange<S: Scalar> {
     public let tables: [EmbeddingTable]
     private let occurrences: [Occurrence]
     private let arena: Arena<S>
     private let integers = Arena<Int32>()
     private let rowSets: [RowSet]
+    /// Of each occurrence, where its entities' rows are: among the distinct ones, and in the table if that is read.
     private var local: [UnsafePointer<Int32>]
+    private var inTable: [UnsafePointer<Int32>]
+    /// Tables that are read where they lie.
+    private var whole: [Matrix<S>?]
     private var bags: [UnsafePointer<Int32>?]
-    private var valueMatrices: [Matrix<S>] = []
+    private var valueMatrices: [Matrix<S>?] = []
     private var gradientMatrices: [Matrix<S>] = []
 
     public init(_ registry: TableRegistry, arena: Arena<S>) {
@@ -39,21 +44,34 @@ public final class EmbeddingExchange<S: Scalar> {
         rowSets = registry.tables.map { _ in RowSet() }
         let none = UnsafePointer<Int32>(bitPattern: 4)!
         local = occurrences.map { _ in none }
+        inTable = local
+        whole = tables.map { _ in nil }
         bags = occurrences.map { _ in nil }
     }
 
     /// The distinct rows of `table` that the bound batch touches, in order of first appearance.
     public func rows(_ table: Int) -> UnsafeBufferPointer<Int32> { rowSets[table].unique }
-    /// `[rows(table).count, dimension]`, to be filled after `bind`.
-    public func values(_ table: Int) -> Matrix<S> { valueMatrices[table] }
-    /// As `values`, zero after `bind`; backward adds to it.
+    /// From the next `bind` on, takes a table's rows from `matrix`, `[rows, dimension]`, which nobody changes between `bind`
+    /// and the end of forward.
+    public func read(_ table: Int, in matrix: Matrix<S>) {
+        precondition(
+            matrix.rows == tables[table].rows && matrix.columns == tables[table].dimension,
+            "EmbeddingExchange: table \(tables[table].name) is [\(matrix.rows), \(matrix.columns)]")
+        whole[table] = matrix
+    }
+    /// `[rows(table).count, dimension]`, to be filled after `bind`; nil where the table is read where it lies.
+    public func values(_ table: Int) -> Matrix<S>? { valueMatrices[table] }
+    /// `[rows(table).count, dimension]`, zero after `bind`; backward adds to it.
     public func gradients(_ table: Int) -> Matrix<S> { gradientMatrices[table] }
 
     /// Takes in a batch. Scratch comes from the arena, which the caller resets between steps.
     public func bind(_ regular: RegularInputs, privileged: PrivilegedInputs?) -> BoundBatch<S> {
         integers.reset()
         collectRows(regular, privileged)
-        valueMatrices = tables.indices.map { arena.matrix(rows($0).count, tables[$0].dimension) }
+        checkRows()
+        valueMatrices = tables.indices.map {
+            whole[$0] == nil ? arena.matrix(rows($0).count, tables[$0].dimension) : nil
+        }
         gradientMatrices = tables.indices.map { arena.zeros(rows($0).count, tables[$0].dimension) }
         let uniqueUsers = regular.userCount == regular.count
         let uniqueItems = regular.itemCount == regular.count
@@ -69,11 +87,12 @@ public final class EmbeddingExchange<S: Scalar> {
 
     /// Writes the embedding of an occurrence's entities to `y`.
     func gather(_ occurrence: Int, bag: Bool, mean: Bool, into y: Matrix<S>) {
-        let table = valueMatrices[occurrences[occurrence].table]
+        let number = occurrences[occurrence].table
+        let (table, index) = whole[number].map { ($0, inTable[occurrence]) } ?? (valueMatrices[number]!, local[occurrence])
         if bag, let offsets = bags[occurrence] {
-            S.bagRows(table, index: local[occurrence], offsets: offsets, mean: mean, into: y)
+            S.bagRows(table, index: index, offsets: offsets, mean: mean, into: y)
         } else {
-            S.gatherRows(table, index: local[occurrence], into: y)
+            S.gatherRows(table, index: index, into: y)
         }
     }
 
@@ -98,7 +117,18 @@ public final class EmbeddingExchange<S: Scalar> {
         for (number, occurrence) in occurrences.enumerated() {
             guard let ids = ids(occurrence.source, regular, privileged) else { continue }
             local[number] = ids.withUnsafeBufferPointer { rowSets[occurrence.table].add(ids: $0) }
+            if whole[occurrence.table] != nil { inTable[number] = copy(ids) }
             bags[number] = offsets(occurrence.source, regular, privileged).map(copy)
+        }
+    }
+
+    /// Nobody else looks at the rows of a table that is read where it lies before they are read.
+    private func checkRows() {
+        for table in tables.indices where whole[table] != nil {
+            let largest = rows(table).lazy.map(UInt32.init(bitPattern:)).max() ?? 0
+            precondition(
+                largest < tables[table].rows || rows(table).isEmpty,
+                "table '\(tables[table].name)': row \(Int32(bitPattern: largest)) of \(tables[table].rows)")
         }
     }
 

@@ -16,9 +16,9 @@ public final class TrainingEngine {
         let plan = DistillationPlan(run, tableRows: tableRows)
         let server = makeParameterServer(run, plan: plan)
         let pool = WorkerPool(count: run.training.workers)
-        let reading: DenseReading = run.training.synchronous || run.training.workers == 1 ? .inPlace : .copied
+        let reading: ParameterReading = run.training.synchronous || run.training.workers == 1 ? .inPlace : .copied
         let workers = (0..<run.training.workers).map { _ in
-            Worker(plan: plan, server: server, precision: run.training.precision, dense: reading)
+            Worker(plan: plan, server: server, precision: run.training.precision, reading: reading)
         }
         self.plan = plan
         self.server = server

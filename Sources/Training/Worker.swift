@@ -6,11 +6,11 @@ import Parameters
 import Rankers
 import Schema
 
-/// How a worker comes by the dense parameters.
-enum DenseReading {
+/// How a worker comes by parameters.
+enum ParameterReading {
     /// Where the server keeps them: for one worker, and for workers that compute and push in turns.
     case inPlace
-    /// A copy a step: another worker may push while this one computes.
+    /// Copies a step: another worker may push while this one computes.
     case copied
 }
 
@@ -37,12 +37,18 @@ final class Worker: @unchecked Sendable {
             advice: "Leave the key out, or say float32.")
     }
 
-    init(plan: DistillationPlan, server: any ParameterServer, precision: TrainingPrecision, dense: DenseReading) {
+    init(plan: DistillationPlan, server: any ParameterServer, precision: TrainingPrecision, reading: ParameterReading) {
         graph = DistillationGraph(plan)
         self.precision = precision == .bfloat16 ? .bfloat16 : .float32
         self.server = server
         let count = max(1, graph.layout.count)
-        if dense == .inPlace, let inPlace = server.denseInPlace {
+        if reading == .inPlace {
+            for (index, table) in graph.exchange.tables.enumerated() {
+                guard let base = server.rowsInPlace(table: index) else { continue }
+                graph.exchange.read(index, in: Matrix(base: base, rows: table.rows, columns: table.dimension))
+            }
+        }
+        if reading == .inPlace, let inPlace = server.denseInPlace {
             copy = nil
             weights = inPlace
         } else {
@@ -142,8 +148,8 @@ final class Worker: @unchecked Sendable {
         if let copy { server.pullDense(into: copy) }
         for index in graph.exchange.tables.indices {
             let rows = graph.exchange.rows(index)
-            guard !rows.isEmpty else { continue }
-            server.pullRows(table: index, rows: rows, into: graph.exchange.values(index).base)
+            guard !rows.isEmpty, let values = graph.exchange.values(index) else { continue }
+            server.pullRows(table: index, rows: rows, into: values.base)
         }
     }
 }

@@ -31,7 +31,7 @@ final class GraphHarness<S: Scalar> {
         graph.bind(batch)
         for t in tables.indices {
             let dimension = graph.exchange.tables[t].dimension
-            let values = graph.exchange.values(t)
+            guard let values = graph.exchange.values(t) else { continue }
             for (local, row) in graph.exchange.rows(t).enumerated() {
                 for c in 0..<dimension { values[local, c] = tables[t][Int(row) * dimension + c] }
             }

@@ -1,4 +1,5 @@
 import Distillation
+import Kernels
 import Layers
 import Logs
 import Rankers
@@ -39,6 +40,29 @@ import Testing
         #expect(a.studentLogits == b.studentLogits)
         #expect(a.losses.student == b.losses.student)
         #expect(gradients(taught, a, of: .student) == gradients(alone, b, of: .student))
+    }
+
+    @Test("Tables that are read where they lie give what their rows' copies give, bit for bit", arguments: distilling)
+    func inPlace(_ task: RankingTask, _ method: Method) {
+        let synthetic = SyntheticRun(task, method)
+        let batch = synthetic.batch()
+        let expected = GraphHarness<Float>(synthetic).train(batch, options(batch, lambda: 0.5))
+        let harness = GraphHarness<Float>(synthetic)
+        let exchange = harness.graph.exchange
+        let copies = harness.tables.map { table in
+            let copy = UnsafeMutableBufferPointer<Float>.allocate(capacity: table.count)
+            _ = copy.initialize(from: table)
+            return copy
+        }
+        defer { for copy in copies { copy.deallocate() } }
+        for (number, table) in exchange.tables.enumerated() {
+            exchange.read(number, in: Matrix(base: copies[number].baseAddress!, rows: table.rows, columns: table.dimension))
+        }
+        let result = harness.train(batch, options(batch, lambda: 0.5))
+        #expect(exchange.tables.indices.allSatisfy { exchange.values($0) == nil })
+        #expect(result.studentLogits == expected.studentLogits && result.teacherLogits == expected.teacherLogits)
+        #expect(result.weights == expected.weights)
+        #expect(result.tables == expected.tables)
     }
 
     /// One product is off by at most 2^-7 of its absolute sum (KernelsTests), and a network is a handful of them. The

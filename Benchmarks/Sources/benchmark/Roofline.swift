@@ -54,25 +54,20 @@ struct Roofline {
     let graph = DistillationGraph<Float>(engine.plan)
     let batch = workload.batches(1)[0]
     let count = graph.layout.count
-    let weights = UnsafeMutablePointer<Float>.allocate(capacity: count)
+    // One worker reads parameters where they are.
+    let weights = server.denseInPlace!
     let gradients = UnsafeMutablePointer<Float>.allocate(capacity: count)
-    defer {
-      weights.deallocate()
-      gradients.deallocate()
-    }
-    weights.initialize(repeating: 0, count: count)
+    defer { gradients.deallocate() }
     gradients.initialize(repeating: 0, count: count)
     let tables = graph.exchange.tables.indices
+    for (number, table) in graph.exchange.tables.enumerated() {
+      graph.exchange.read(
+        number,
+        in: Matrix(
+          base: server.rowsInPlace(table: number)!, rows: table.rows, columns: table.dimension))
+    }
     let options = StepOptions(lambda: 0.5, lossScale: 1 / Double(workload.batchSize))
 
-    func pullRows() {
-      for table in tables {
-        let rows = graph.exchange.rows(table)
-        if !rows.isEmpty {
-          server.pullRows(table: table, rows: rows, into: graph.exchange.values(table).base)
-        }
-      }
-    }
     func pushRows() {
       for table in tables {
         let rows = graph.exchange.rows(table)
@@ -91,9 +86,8 @@ struct Roofline {
         }
     }
     let names = [
-      "distinct rows of the batch", "pull rows", "pull dense weights", Self.networks,
-      "check for NaN",
-      "push rows (Adagrad)", "push dense weights (Adagrad)",
+      "distinct rows of the batch", Self.networks, "check for NaN", "push rows (Adagrad)",
+      "push dense weights (Adagrad)",
     ]
     // One after another as in a step, so that each finds the caches as the one before left them.
     var seconds = names.map { _ in [Double]() }
@@ -104,15 +98,13 @@ struct Roofline {
     }
     for _ in 0..<rounds {
       lap(0) { graph.bind(batch) }
-      lap(1, pullRows)
-      lap(2) { server.pullDense(into: weights) }
-      lap(3) {
+      lap(1) {
         gradients.update(repeating: 0, count: count)
         _ = graph.train(batch.targets, options: options, weights: weights, gradients: gradients)
       }
-      lap(4) { precondition(check().isFinite) }
-      lap(5, pushRows)
-      lap(6) { server.pushDense(gradients, learningRate: 1e-6) }
+      lap(2) { precondition(check().isFinite) }
+      lap(3, pushRows)
+      lap(4) { server.pushDense(gradients, learningRate: 1e-6) }
     }
     return zip(names, seconds).map { ($0, $1.min()!) }
   }
