@@ -5,13 +5,17 @@
 final class Vocabulary: @unchecked Sendable {
     let values: [String]
 
-    // Open addressing, at most half full. Row 0 marks an empty slot.
-    private let integerMask: Int
-    private let integerKeys: UnsafeMutablePointer<Int64>
-    private let integerRows: UnsafeMutablePointer<Int32>
-    private let textMask: Int
-    private let textHashes: UnsafeMutablePointer<UInt64>
-    private let textRows: UnsafeMutablePointer<Int32>
+    /// A key beside its row, so that a look for it is one miss of the caches and not two. Row 0 marks an empty slot.
+    private struct Slot<Key> {
+        var key: Key
+        var row: Int32
+    }
+
+    // Open addressing, at most half full.
+    private let mask: Int
+    private let integers: UnsafeMutablePointer<Slot<Int64>>
+    /// By their hash.
+    private let texts: UnsafeMutablePointer<Slot<UInt64>>
     // Text of row r: bytes[starts[r - 2] ..< starts[r - 1]].
     private let starts: UnsafeMutablePointer<Int>
     private let bytes: UnsafeMutablePointer<UInt8>
@@ -22,16 +26,11 @@ final class Vocabulary: @unchecked Sendable {
         self.values = values
         var slots = 16
         while slots < 2 * values.count { slots *= 2 }
-        integerMask = slots - 1
-        textMask = slots - 1
-        integerKeys = .allocate(capacity: slots)
-        integerKeys.initialize(repeating: 0, count: slots)
-        integerRows = .allocate(capacity: slots)
-        integerRows.initialize(repeating: 0, count: slots)
-        textHashes = .allocate(capacity: slots)
-        textHashes.initialize(repeating: 0, count: slots)
-        textRows = .allocate(capacity: slots)
-        textRows.initialize(repeating: 0, count: slots)
+        mask = slots - 1
+        integers = .allocate(capacity: slots)
+        integers.initialize(repeating: Slot(key: 0, row: 0), count: slots)
+        texts = .allocate(capacity: slots)
+        texts.initialize(repeating: Slot(key: 0, row: 0), count: slots)
         starts = .allocate(capacity: values.count + 1)
         starts[0] = 0
         for (i, value) in values.enumerated() { starts[i + 1] = starts[i] + value.utf8.count }
@@ -49,10 +48,8 @@ final class Vocabulary: @unchecked Sendable {
     }
 
     deinit {
-        integerKeys.deallocate()
-        integerRows.deallocate()
-        textHashes.deallocate()
-        textRows.deallocate()
+        integers.deallocate()
+        texts.deallocate()
         starts.deallocate()
         bytes.deallocate()
     }
@@ -66,23 +63,21 @@ final class Vocabulary: @unchecked Sendable {
     private func insert(row: Int32, start: Int, count: Int) {
         guard count > 0 else { return }
         if let integer = ValueText.integer(bytes + start, count) {
-            var slot = Int(truncatingIfNeeded: StableHash.integer(integer)) & integerMask
-            while integerRows[slot] != 0 {
-                if integerKeys[slot] == integer { return }
-                slot = (slot + 1) & integerMask
+            var slot = Int(truncatingIfNeeded: StableHash.integer(integer)) & mask
+            while integers[slot].row != 0 {
+                if integers[slot].key == integer { return }
+                slot = (slot + 1) & mask
             }
-            integerKeys[slot] = integer
-            integerRows[slot] = row
+            integers[slot] = Slot(key: integer, row: row)
             return
         }
         let hash = StableHash.bytes(bytes + start, count)
-        var slot = Int(truncatingIfNeeded: hash) & textMask
-        while textRows[slot] != 0 {
-            if textHashes[slot] == hash, holds(textRows[slot], bytes + start, count) { return }
-            slot = (slot + 1) & textMask
+        var slot = Int(truncatingIfNeeded: hash) & mask
+        while texts[slot].row != 0 {
+            if texts[slot].key == hash, holds(texts[slot].row, bytes + start, count) { return }
+            slot = (slot + 1) & mask
         }
-        textHashes[slot] = hash
-        textRows[slot] = row
+        texts[slot] = Slot(key: hash, row: row)
     }
 
     @inline(__always)
@@ -96,12 +91,12 @@ final class Vocabulary: @unchecked Sendable {
     /// 1 when unseen.
     @inline(__always)
     func row(of value: Int64) -> Int32 {
-        var slot = Int(truncatingIfNeeded: StableHash.integer(value)) & integerMask
+        var slot = Int(truncatingIfNeeded: StableHash.integer(value)) & mask
         while true {
-            let row = integerRows[slot]
-            if row == 0 { return 1 }
-            if integerKeys[slot] == value { return row }
-            slot = (slot + 1) & integerMask
+            let found = integers[slot]
+            if found.row == 0 { return 1 }
+            if found.key == value { return found.row }
+            slot = (slot + 1) & mask
         }
     }
 
@@ -110,12 +105,12 @@ final class Vocabulary: @unchecked Sendable {
     func row(ofText p: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
         if let integer = ValueText.integer(p, count) { return row(of: integer) }
         let hash = StableHash.bytes(p, count)
-        var slot = Int(truncatingIfNeeded: hash) & textMask
+        var slot = Int(truncatingIfNeeded: hash) & mask
         while true {
-            let row = textRows[slot]
-            if row == 0 { return 1 }
-            if textHashes[slot] == hash, holds(row, p, count) { return row }
-            slot = (slot + 1) & textMask
+            let found = texts[slot]
+            if found.row == 0 { return 1 }
+            if found.key == hash, holds(found.row, p, count) { return found.row }
+            slot = (slot + 1) & mask
         }
     }
 }
