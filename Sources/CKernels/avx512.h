@@ -71,12 +71,17 @@ AVX512_INLINE void transpose_lanes(__m512 *r) {
     }
 }
 
+/// Degrees of the polynomial. To 2 ULP: what it leaves out is below 2^-27.
+#define EXACT 7
+/// To 2^-18 of the result, for what is then rounded to eight bits.
+#define ROUGH 5
+
 /// 2^x where the result is a normal float; NaN stays NaN. x = k + f with |f| <= 1/2, 2^f by its Taylor polynomial.
 AVX512_INLINE __m512 exp2_of_degree(const int degree, __m512 x) {
     __m512 k = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     __m512 f = _mm512_sub_ps(x, k);
     __m512 p = _mm512_set1_ps(1.33335581e-3f);
-    if (degree == 7) {
+    if (degree == EXACT) {
         p = _mm512_set1_ps(1.52527338e-5f);
         p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.54035304e-4f));
         p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.33335581e-3f));
@@ -88,9 +93,4 @@ AVX512_INLINE __m512 exp2_of_degree(const int degree, __m512 x) {
     p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
     return _mm512_scalef_ps(p, k);
 }
-
-/// To 2 ULP: what the polynomial leaves out is below 2^-27.
-#define EXACT 7
-/// To 2^-18 of the result, for what is then rounded to eight bits.
-#define ROUGH 5
 #endif

@@ -100,8 +100,8 @@ static TILE_TARGET void TILE_NAME(strip, rows)(const hs_tile *tile, long m, long
         hs_ahead ahead = {tile->b, 0};
         if (tile->walksa && tile->arow > 1 && i / step % 2 == 0)
             ahead = (hs_ahead){a + (i + step) * tile->arow, 16};
-        else if (tile->walksa && tile->arow == 1 && i % 32 < step && i / 32 * 32 + 32 < m)  // the two lines after those of these tiles
-            ahead = (hs_ahead){a + i / 32 * 32 + 32, tile->ainner};
+        else if (tile->walksa && tile->arow == 1 && i % 32 < step && i / 32 * 32 + 32 < m)
+            ahead = (hs_ahead){a + i / 32 * 32 + 32, tile->ainner};  // the two lines after those of these tiles
         else if (asked < HS_AHEAD && tile->ahead[asked].from)
             ahead = tile->ahead[asked++];
         else if (tile->walk && tile->walk->asked < tile->walk->count) {

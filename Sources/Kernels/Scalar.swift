@@ -76,6 +76,7 @@ public protocol Scalar: BinaryFloatingPoint, Sendable {
         qkv: Matrix<Self>, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
         precision: ProductPrecision, into out: Matrix<Self>, logSumExp: UnsafeMutablePointer<Self>,
         probabilities: UnsafeMutablePointer<Self>?)
+    /// Values an event and head that attention may keep for backward; 0 where it keeps none.
     static var attentionRoom: Int { get }
     /// The gradient of attention, with the precision of its products and what it kept.
     static func attentionBackward(

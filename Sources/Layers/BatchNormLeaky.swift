@@ -66,7 +66,8 @@ public final class BatchNormLeaky<S: Scalar>: Layer {
         let dx = pass.arena.spreadMatrix(x.rows, inputWidth)
         S.normalizeLeakyBackward(
             x, dy, multiplicity: pass.multiplicity, mean: mean, rstd: rstd, gamma: pass.weight(gamma).base,
-            beta: pass.weight(beta).base, slope: slope, dgamma: pass.gradient(gamma).base, dbeta: pass.gradient(beta).base, into: dx)
+            beta: pass.weight(beta).base, slope: slope, dgamma: pass.gradient(gamma).base,
+            dbeta: pass.gradient(beta).base, into: dx)
         return dx
     }
 
