@@ -99,9 +99,8 @@ AVX512 void hs_attention_avx512(const float *qkv, long qkvstride, const int32_t 
         for (long h = 0; h < heads; h++) {
             const float *q = qkv + first * qkvstride + h * d, *k = q + heads * d, *v = k + heads * d;
             float *p = keeps ? probabilities + kept_from(first, n, h, heads, np) : scratch;
-            const float *nextq = head_after(qkv, qkvstride, first, n, h, heads, d), *nextk = nextq + heads * d;
-            hs_ahead next[HS_AHEAD] = {{nextk, qkvstride}, {nextk + heads * d, qkvstride}, {nextq, qkvstride}};
-            if (keeps) ask_kept(next + 3, n, probabilities, first, n, h, heads, np);
+            hs_ahead next[HS_AHEAD] = {{0, 0}};
+            if (keeps) ask_kept(next, n, probabilities, first, n, h, heads, np);
             transpose_scaled(k, qkvstride, n, d, scale, keys, np);
             for (long i = 0; i < n; i += QUERIES) {
                 const long rows = n - i < QUERIES ? n - i : QUERIES;
@@ -132,13 +131,7 @@ static AVX512 void softmax_backward_rows(const float *p, float *dp, long rows, l
     for (long i = 0; i < rows; i++) {
         const float *row = p + i * np;
         float *drow = dp + i * np;
-        __m512 product = _mm512_setzero_ps();
-        for (long c = 0; c < d; c += 16) {
-            const __mmask16 there = FIRST_LANES(d - c);
-            product = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(there, out + i * outstride + c),
-                                      _mm512_maskz_loadu_ps(there, dout + i * doutstride + c), product);
-        }
-        const __m512 delta = _mm512_set1_ps(_mm512_reduce_add_ps(product));
+        const __m512 delta = delta_of_row(out + i * outstride, dout + i * doutstride, d);
         for (long j = 0; j < n; j += 16) {
             __m512 slope = _mm512_sub_ps(_mm512_loadu_ps(drow + j), delta);
             _mm512_storeu_ps(drow + j, _mm512_mul_ps(_mm512_mul_ps(_mm512_loadu_ps(row + j), factor), slope));

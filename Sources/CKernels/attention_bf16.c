@@ -87,17 +87,6 @@ typedef struct {
     long outstride, doutstride;
 } hs_output_rows;
 
-// <out, dout> of a row.
-AVX512_BF16_INLINE __m512 delta_of_row(const hs_output_rows *kept, long i, long d) {
-    __m512 product = _mm512_setzero_ps();
-    for (long c = 0; c < d; c += 16) {
-        const __mmask16 there = FIRST_LANES(d - c);
-        product = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(there, kept->out + i * kept->outstride + c),
-                                  _mm512_maskz_loadu_ps(there, kept->dout + i * kept->doutstride + c), product);
-    }
-    return _mm512_set1_ps(_mm512_reduce_add_ps(product));
-}
-
 // scores -> P = 2^(scores - lse), in pairs along a row.
 static AVX512_BF16 void probability_pairs(const float *scores, long rows, long n, long np, const float *lse,
                                           long lsestride, float *pairs) {
@@ -125,7 +114,10 @@ static AVX512_BF16 void softmax_backward_pairs(const float *p, const float *dp, 
     for (long i = 0; i < rows; i += 2) {
         const int two = i + 1 < rows;
         __m512 delta[2];
-        UNROLL for (int l = 0; l < 2; l++) delta[l] = delta_of_row(kept, two ? i + l : i, d);
+        UNROLL for (int l = 0; l < 2; l++) {
+            const long row = two ? i + l : i;
+            delta[l] = delta_of_row(kept->out + row * kept->outstride, kept->dout + row * kept->doutstride, d);
+        }
         for (long j = 0; j < np; j += 32) {
             __m512 slope[2][2];
             UNROLL for (int v = 0; v < 2; v++) {

@@ -111,6 +111,16 @@ AVX512_INLINE void softmax_rows(const int degree, float *p, long pstride, long r
     finish_softmax(sums, largest, rows, over, lse);
 }
 
+// <out, dout> of a row, in all lanes.
+AVX512_INLINE __m512 delta_of_row(const float *out, const float *dout, long d) {
+    __m512 product = _mm512_setzero_ps();
+    for (long c = 0; c < d; c += 16) {
+        const __mmask16 there = FIRST_LANES(d - c);
+        product = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(there, out + c), _mm512_maskz_loadu_ps(there, dout + c), product);
+    }
+    return _mm512_set1_ps(_mm512_reduce_add_ps(product));
+}
+
 // Rows of whole vectors.
 AVX512_INLINE void scale_rows(float *x, long stride, long rows, long columns, const float *factors) {
     for (long i = 0; i < rows; i++) {

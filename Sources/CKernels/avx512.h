@@ -25,7 +25,7 @@ typedef struct {
 } hs_ahead;
 
 /// Asks that a strip of tiles can do.
-#define HS_AHEAD 5
+#define HS_AHEAD 4
 
 /// What a tile of a product needs to know, beside its own corner of A and C; see `hs_product`.
 typedef struct {
