@@ -11,6 +11,8 @@
 #include "lanes.h"
 #include "scratch.h"
 
+_Static_assert(HS_ATTENTION_ROOM <= QUERIES, "what is kept of a request is worked on at once");
+
 // One query at a time, straight from the definition.
 void hs_attention_f64(const double *qkv, long qkvstride, const int32_t *offsets, long requests, long heads,
                       long d, double *out, long outstride, double *logsumexp) {

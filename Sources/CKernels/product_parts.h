@@ -54,7 +54,7 @@ AVX512_INLINE void hs_for_each_strip(const hs_product *product, int walksa,
             .relu = product->relu,
             .last = FIRST_LANES(columns - (columns - 1) / 16 * 16),
         };
-        tile.walksa = walksa && j == 0 && (product->arow == 1 || product->arow < 2 * product->k);
+        tile.walksa = walksa && j == 0 && product->arow < 2 * product->k;
         tile.walk = product->next;
         if (isLong) {
             const int isLast = j + columns >= product->n;
