@@ -3,35 +3,6 @@
 #include "attention_softmax.h"
 
 #ifdef HS_AVX512
-// to [d, width] = scale from^T of n rows; the columns from n to width repeat the last row, which is of no account.
-static AVX512 void transpose_scaled(const float *from, long stride, long n, long d, float scale, float *to,
-                                    long width) {
-    const __m512 factor = _mm512_set1_ps(scale);
-    for (long j = 0; j < width; j += 16)
-        for (long c = 0; c < d; c += 16) {
-            const float *at = from + j * stride + c;
-            const long last = n - 1 - j;
-            __m512 rows[16];
-            if (d - c >= 16) {
-                if (last >= 15) {
-                    UNROLL for (int l = 0; l < 16; l++) rows[l] = _mm512_loadu_ps(at + l * stride);
-                } else {
-                    UNROLL for (int l = 0; l < 16; l++) rows[l] = _mm512_loadu_ps(at + (l < last ? l : last) * stride);
-                }
-            } else {
-                UNROLL for (int l = 0; l < 16; l++)
-                    rows[l] = _mm512_maskz_loadu_ps(FIRST_LANES(d - c), at + (l < last ? l : last) * stride);
-            }
-            transpose_lanes(rows);
-            float *row = to + c * width + j;
-            if (d - c >= 16) {
-                UNROLL for (int l = 0; l < 16; l++) _mm512_storeu_ps(row + l * width, _mm512_mul_ps(factor, rows[l]));
-            } else {
-                for (long l = 0; l < d - c; l++) _mm512_storeu_ps(row + l * width, _mm512_mul_ps(factor, rows[l]));
-            }
-        }
-}
-
 // Six rows by 56 columns: sequences of 50 fill three vectors and a half, and a half costs half.
 AVX512_INLINE void tile_of_56(const int R, long inner, const float *a, long arow, const float *b, long brow, float *c,
                               long cstride) {
@@ -76,7 +47,7 @@ static AVX512 void multiply_by_56(long rows, long inner, const float *a, long ar
 static AVX512 void multiply(long rows, long inner, long columns, const float *a, long arow, long ainner,
                             const float *b, long brow, float *c, long cstride, int accumulates,
                             const hs_ahead *ahead) {
-    multiply_by(hs_tile_rows, rows, inner, columns, a, arow, ainner, b, brow, c, cstride, accumulates, ahead);
+    multiply_by(hs_tile_rows, rows, inner, columns, a, arow, ainner, b, brow, c, cstride, 0, accumulates, ahead);
 }
 
 // scores [rows, np] of n keys from their transpose; what lies between n and np is of no account.
@@ -86,6 +57,15 @@ static AVX512 void multiply_keys(long rows, long d, long n, const float *a, long
         multiply_by_56(rows, d, a, arow, keys, np, scores, np);
     else
         multiply(rows, d, np, a, arow, 1, keys, np, scores, np, 0, 0);
+}
+
+// Rows of whole vectors.
+AVX512_INLINE void scale_rows(float *x, long stride, long rows, long columns, const float *factors) {
+    for (long i = 0; i < rows; i++) {
+        const __m512 factor = _mm512_set1_ps(factors[i]);
+        for (long c = 0; c < columns; c += 16)
+            _mm512_storeu_ps(x + i * stride + c, _mm512_mul_ps(factor, _mm512_loadu_ps(x + i * stride + c)));
+    }
 }
 
 AVX512 void hs_attention_avx512(const float *qkv, long qkvstride, const int32_t *offsets, long requests, long heads,
@@ -101,12 +81,12 @@ AVX512 void hs_attention_avx512(const float *qkv, long qkvstride, const int32_t 
             float *p = keeps ? probabilities + kept_from(first, n, h, heads, np) : scratch;
             hs_ahead next[HS_AHEAD] = {{0, 0}};
             if (keeps) ask_kept(next, n, probabilities, first, n, h, heads, np);
-            transpose_scaled(k, qkvstride, n, d, scale, keys, np);
+            transpose_rows(k, qkvstride, n, d, keys, np);
             for (long i = 0; i < n; i += QUERIES) {
                 const long rows = n - i < QUERIES ? n - i : QUERIES;
                 float over[QUERIES], lse[QUERIES];
                 multiply_keys(rows, d, n, q + i * qkvstride, qkvstride, keys, np, p);
-                softmax_rows(EXACT, p, np, rows, n, over, lse);
+                softmax_rows(EXACT, p, np, rows, n, scale, over, lse);
                 scale_rows(p, np, rows, np, over);
                 multiply(rows, n, d, p, np, 1, v, qkvstride, out + (first + i) * outstride + h * d, outstride, 0, next);
                 for (long j = 0; j < rows; j++) logsumexp[(first + i + j) * heads + h] = lse[j];
@@ -115,13 +95,25 @@ AVX512 void hs_attention_avx512(const float *qkv, long qkvstride, const int32_t 
     }
 }
 
-// scores -> P = 2^(scores - lse).
-static AVX512 void probability_rows(float *p, long rows, long n, long np, const float *lse, long lsestride) {
+// scores -> P = 2^(scale scores - lse).
+static AVX512 void probability_rows(float *p, long rows, long n, long np, float scale, const float *lse, long lsestride) {
+    const __m512 factor = _mm512_set1_ps(scale);
     for (long i = 0; i < rows; i++) {
         const __m512 shift = _mm512_set1_ps(lse[i * lsestride] * LOG2_E);
         for (long j = 0; j < n; j += 16)
-            _mm512_storeu_ps(p + i * np + j, exp2_of_degree(EXACT, _mm512_sub_ps(_mm512_loadu_ps(p + i * np + j), shift)));
+            _mm512_storeu_ps(p + i * np + j,
+                             exp2_of_degree(EXACT, _mm512_fmsub_ps(_mm512_loadu_ps(p + i * np + j), factor, shift)));
     }
+}
+
+// <out, dout> of a row, in all lanes.
+AVX512_INLINE __m512 delta_of_row(const float *out, const float *dout, long d) {
+    __m512 product = _mm512_setzero_ps();
+    for (long c = 0; c < d; c += 16) {
+        const __mmask16 there = FIRST_LANES(d - c);
+        product = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(there, out + c), _mm512_maskz_loadu_ps(there, dout + c), product);
+    }
+    return _mm512_set1_ps(_mm512_reduce_add_ps(product));
 }
 
 // dp: dout V^T -> dS = P (dp - delta) scale.
@@ -160,15 +152,15 @@ AVX512 void hs_attention_backward_avx512(const float *qkv, long qkvstride, const
                                              {head_after(out, outstride, first, n, h, heads, d), outstride}};
             hs_ahead last[HS_AHEAD] = {{0, 0}};
             if (kept) ask_kept(last, n, probabilities, first, n, h, heads, np);
-            if (!kept) transpose_scaled(k, qkvstride, n, d, scale * LOG2_E, keys, np);
-            transpose_scaled(v, qkvstride, n, d, 1, values, np);
+            if (!kept) transpose_rows(k, qkvstride, n, d, keys, np);
+            transpose_rows(v, qkvstride, n, d, values, np);
             for (long i = 0; i < n; i += QUERIES) {
                 const long rows = n - i < QUERIES ? n - i : QUERIES;
                 const float *qi = q + i * qkvstride, *g = dout + (first + i) * doutstride + h * d;
                 const float *p = kept ? probabilities + kept_from(first, n, h, heads, np) : scratch;
                 if (!kept) {
                     multiply_keys(rows, d, n, qi, qkvstride, keys, np, scratch);
-                    probability_rows(scratch, rows, n, np, logsumexp + (first + i) * heads + h, heads);
+                    probability_rows(scratch, rows, n, np, scale * LOG2_E, logsumexp + (first + i) * heads + h, heads);
                 }
                 multiply_keys(rows, d, n, g, doutstride, values, np, dscore);
                 softmax_backward_rows(p, dscore, rows, n, np, out + (first + i) * outstride + h * d, outstride, g,

@@ -32,7 +32,7 @@ typedef struct {
     const float *b;
     long k, arow, ainner, brow, cstride, addendstride, gatestride;
     const float *bias;
-    int relu;
+    int relu, cnarrow, gatenarrow;
     __mmask16 last;
     /// Tiles of a strip ask for these, one each: two cache lines of a row an inner step.
     hs_ahead ahead[HS_AHEAD];
@@ -41,6 +41,11 @@ typedef struct {
     /// Tiles that have nothing else to ask for go on with this, a line an inner step; or NULL.
     hs_walk *walk;
 } hs_tile;
+
+/// Sixteen bfloat16, eight floats' places, as floats: each is the upper half of one.
+AVX512_INLINE __m512 widened(__mmask16 there, const float *x) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(there, x)), 16));
+}
 
 /// Sixteen rows of sixteen become their transpose.
 AVX512_INLINE void transpose_lanes(__m512 *r) {

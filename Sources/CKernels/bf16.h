@@ -50,6 +50,44 @@ AVX512_BF16_INLINE void pack_rows(const float *x, long stride, long rows, long c
         }
 }
 
+/// Narrow rows of `columns` elements, two a row of pairs.
+AVX512_BF16_INLINE void pack_narrow_rows(const float *x, long stride, long rows, long columns, float *to, long tostride) {
+    const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5,
+                                         36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
+    const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
+    for (long p = 0; p < rows; p += 2, x += 2 * stride, to += tostride)
+        for (long j = 0; j < columns; j += 32) {
+            const __mmask16 there = FIRST_LANES((columns - j + 1) / 2);
+            __m512i first = _mm512_maskz_loadu_epi32(there, x + j / 2);
+            __m512i second = p + 1 < rows ? _mm512_maskz_loadu_epi32(there, x + stride + j / 2) : _mm512_setzero_si512();
+            _mm_prefetch((const char *)(x + 16 * stride + j / 2), _MM_HINT_T0);
+            _mm_prefetch((const char *)(x + 17 * stride + j / 2), _MM_HINT_T0);
+            _mm512_storeu_si512(to + j, _mm512_permutex2var_epi16(first, low, second));
+            if (columns - j > 16) _mm512_storeu_si512(to + j + 16, _mm512_permutex2var_epi16(first, high, second));
+        }
+}
+
+/// The 32 bfloat16 of `low` and `high` that are `there`; an odd row's last place is filled up with zero.
+AVX512_BF16_INLINE void store_narrow(float *to, __m512 low, __m512 high, __mmask32 there) {
+    const __mmask32 even = there & 0x55555555, places = even | even << 1;
+    const __m512i rounded = (__m512i)_mm512_cvtne2ps_pbh(high, low);
+    if (places == 0xffffffff)
+        _mm512_storeu_si512(to, rounded);
+    else
+        _mm512_mask_storeu_epi16(to, places, _mm512_maskz_mov_epi16(there, rounded));
+}
+
+/// Rows of `n` floats become narrow.
+AVX512_BF16_INLINE void narrow_rows(const float *x, long stride, long rows, long n, float *to, long tostride) {
+    for (long i = 0; i < rows; i++)
+        for (long c = 0; c < n; c += 32) {
+            const float *at = x + i * stride + c;
+            const __mmask16 low = FIRST_LANES(n - c), high = n - c > 16 ? FIRST_LANES(n - c - 16) : (__mmask16)0;
+            store_narrow(to + i * tostride + c / 2, _mm512_maskz_loadu_ps(low, at), _mm512_maskz_loadu_ps(high, at + 16),
+                         (__mmask32)high << 16 | low);
+        }
+}
+
 /// Rows [0, m) of 1 to 48 or of 64 columns, A and B in pairs.
 AVX512_BF16 void hs_bf16_tile_rows(const hs_tile *tile, long m, long columns, const float *a, float *c,
                                    const float *addend, const float *gate);

@@ -23,16 +23,20 @@ long hs_packed_count(long k, long n) { return strips(n) * HS_STRIP * k; }
 
 void hs_product_blocks(const hs_product *product, hs_block_function *block, long innerPerRow) {
     hs_product part = *product;
-    const long inner = innerPerRow == 1 && product->arow == 1 ? HS_LONG_INNER_BLOCK : HS_INNER_BLOCK;
+    // Sums cannot be put down in a narrow C.
+    const int isTransposed = product->arow == 1;
+    long inner = innerPerRow == 1 && isTransposed ? HS_LONG_INNER_BLOCK : HS_INNER_BLOCK;
+    if (product->cnarrow && product->k > inner) inner = product->k;  // no sum can be put down in a narrow C
     for (long p = 0; p == 0 || p < product->k; p += inner) {
         const long k = product->k - p < inner ? product->k - p : inner;
         const int isLast = p + k == product->k;
         // What A holds of a block of rows is to stay in the second-level cache while strips of B go by.
-        const long rows = k > 0 && HS_LEFT_BLOCK / k > 48 ? HS_LEFT_BLOCK / k : 48;
+        const long rows = k > 0 && HS_LEFT_BLOCK / k > 48 ? HS_LEFT_BLOCK / k & ~1l : 48;
         for (long i = 0; i < product->m; i += rows) {
             part.m = product->m - i < rows ? product->m - i : rows;
             part.k = k;
-            part.a = product->a + i * product->arow + p * product->ainner;
+            part.a = product->a + (isTransposed ? hs_place(i, product->anarrow) + p * product->ainner
+                                                : i * product->arow + hs_place(p, product->anarrow));
             part.b = product->b + p / innerPerRow * product->brow;
             part.c = product->c + i * product->cstride;
             part.addend = p > 0 ? part.c : product->addend ? product->addend + i * product->addendstride : 0;

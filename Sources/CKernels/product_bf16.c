@@ -67,6 +67,7 @@ static void pack_scalar(const float *b, long stride, int transposed, long k, lon
     _mm512_dpbf16_ps(sum, (__m512bh)_mm512_castps_si512(left), (__m512bh)_mm512_castps_si512(right))
 #define TILE_TARGET AVX512_BF16
 #define TILE_NAME(R, V) bf16_tile_##R##x##V
+#define TILE_STORE_NARROW store_narrow
 #include "tiles.h"
 
 AVX512_BF16 void hs_bf16_tile_rows(const hs_tile *tile, long m, long columns, const float *a, float *c,
@@ -89,13 +90,20 @@ static AVX512_BF16 void pack_transposed(const float *b, long stride, long k, lon
     }
 }
 
-/// A block's A as pairs of bfloat16, then the tiles.
+/// A block's A as pairs of bfloat16, which narrow rows are, then the tiles.
 static AVX512_BF16 void block_bf16(const hs_product *product) {
     hs_product part = *product;
+    if (product->anarrow && product->arow != 1) {
+        part.k = (product->k + 1) / 2;
+        return hs_for_each_strip(&part, 1, bf16_tile_stripxrows);
+    }
     const long pairs = (product->k + 1) / 2, width = (product->arow == 1 ? product->m : pairs) + 15 & ~15l;
     float *a = hs_scratch(sizeof(float) * (width * (product->arow == 1 ? pairs : product->m) + 16));
     if (product->arow == 1) {
-        pack_rows(product->a, product->ainner, product->k, product->m, a, width);
+        if (product->anarrow)
+            pack_narrow_rows(product->a, product->ainner, product->k, product->m, a, width);
+        else
+            pack_rows(product->a, product->ainner, product->k, product->m, a, width);
         part.ainner = width;
     } else {
         pair_rows(product->a, product->arow, product->m, product->k, a, width);
@@ -107,13 +115,16 @@ static AVX512_BF16 void block_bf16(const hs_product *product) {
     hs_for_each_strip(&part, 0, bf16_tile_stripxrows);
 }
 
-static AVX512_BF16 void pack_strips(const float *b, long stride, long k, long n, float *packed) {
+static AVX512_BF16 void pack_strips(const float *b, long stride, int isNarrow, long k, long n, float *packed) {
     for (long j = 0; j < n; j += HS_STRIP) {
         const long columns = n - j < HS_STRIP ? n - j : HS_STRIP, pairs = (k + 1) / 2;
         float *to = packed + j * pairs;
         if (columns <= 48)
             for (long p = 0; p < pairs; p++) memset(to + p * HS_STRIP, 0, HS_STRIP * sizeof(float));
-        pack_rows(b + j, stride, k, columns, to, HS_STRIP);
+        if (isNarrow)
+            pack_narrow_rows(b + j / 2, stride, k, columns, to, HS_STRIP);
+        else
+            pack_rows(b + j, stride, k, columns, to, HS_STRIP);
     }
 }
 #endif
@@ -121,9 +132,15 @@ static AVX512_BF16 void pack_strips(const float *b, long stride, long k, long n,
 void hs_pack_bf16(const float *b, long stride, int transposed, long k, long n, float *packed) {
 #ifdef HS_AVX512
     if (hs_has_bf16())
-        return transposed ? pack_transposed(b, stride, k, n, packed) : pack_strips(b, stride, k, n, packed);
+        return transposed ? pack_transposed(b, stride, k, n, packed) : pack_strips(b, stride, 0, k, n, packed);
 #endif
     pack_scalar(b, stride, transposed, k, n, packed);
+}
+
+void hs_pack_narrow(const float *b, long stride, long k, long n, float *packed) {
+#ifdef HS_AVX512
+    pack_strips(b, stride, 1, k, n, packed);
+#endif
 }
 
 void hs_product_bf16(const hs_product *product) {

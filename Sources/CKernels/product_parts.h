@@ -16,6 +16,9 @@ typedef void hs_block_function(const hs_product *);
 /// Cuts a product into blocks that a kernel takes as they are; a row of B holds `innerPerRow` inner indices.
 void hs_product_blocks(const hs_product *product, hs_block_function *block, long innerPerRow);
 
+/// Where column `j` of a row begins, in floats' places.
+static inline long hs_place(long j, int isNarrow) { return isNarrow ? j / 2 : j; }
+
 /// What becomes of one sum.
 static inline float hs_product_finish(const hs_product *product, long i, long j, float sum) {
     if (product->addend) sum += product->addend[i * product->addendstride + j];
@@ -52,6 +55,8 @@ AVX512_INLINE void hs_for_each_strip(const hs_product *product, int walksa,
             .gatestride = product->gatestride,
             .bias = product->bias ? product->bias + j : 0,
             .relu = product->relu,
+            .cnarrow = product->cnarrow,
+            .gatenarrow = product->gatenarrow,
             .last = FIRST_LANES(columns - (columns - 1) / 16 * 16),
         };
         tile.walksa = walksa && j == 0 && product->arow < 2 * product->k;
@@ -65,8 +70,9 @@ AVX512_INLINE void hs_for_each_strip(const hs_product *product, int walksa,
                 if (a) tile.ahead[2 + i] = (hs_ahead){a + 32 * i, product->ainner};
             }
         }
-        rows(&tile, product->m, columns, product->a, product->c + j, product->addend ? product->addend + j : 0,
-             product->gate ? product->gate + j : 0);
+        rows(&tile, product->m, columns, product->a, product->c + hs_place(j, product->cnarrow),
+             product->addend ? product->addend + j : 0,
+             product->gate ? product->gate + hs_place(j, product->gatenarrow) : 0);
         j += columns;
     }
 }

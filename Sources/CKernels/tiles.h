@@ -1,6 +1,6 @@
 // Tiles of a product in registers: R rows by V vectors of C, one pass over the inner dimension. Included once a
-// number format, with MULTIPLY_ADD(sum, left, right), TILE_TARGET and TILE_NAME defined; an element of A or B is
-// what one 32-bit lane holds (a float, or a pair of bfloat16).
+// number format, with MULTIPLY_ADD(sum, left, right), TILE_TARGET and TILE_NAME defined, and TILE_STORE_NARROW where C may
+// be narrow; an element of A or B is what one 32-bit lane holds (a float, or a pair of bfloat16).
 //
 // Six rows by four vectors are 24 sums in 32 registers, for 10 loads an inner step; twelve by two are 24 for 14.
 
@@ -17,7 +17,8 @@ static inline __attribute__((always_inline)) TILE_TARGET void TILE_NAME(generic,
     UNROLL for (int i = 0; i < R; i++)
         UNROLL for (int v = 0; v < V; v++) sum[i][v] = _mm512_setzero_ps();
     UNROLL for (int i = 0; i < R; i++)
-        UNROLL for (int v = 0; v < V; v++) _mm_prefetch((const char *)(c + i * tile->cstride + v * 16), _MM_HINT_T0);
+        UNROLL for (int v = 0; v < V; v++)
+            _mm_prefetch((const char *)(c + i * tile->cstride + hs_place(v * 16, tile->cnarrow)), _MM_HINT_T0);
 #pragma clang loop unroll_count(4)
     for (long p = 0; p < tile->k; p++) {
         __m512 right[4];
@@ -49,10 +50,12 @@ static inline __attribute__((always_inline)) TILE_TARGET void TILE_NAME(generic,
             UNROLL for (int i = 0; i < R; i++) sum[i][v] = _mm512_max_ps(_mm512_setzero_ps(), sum[i][v]);
         if (gate)
             UNROLL for (int i = 0; i < R; i++) {
-                __m512 g = _mm512_maskz_loadu_ps(lanes, gate + i * tile->gatestride + v * 16);
+                const float *from = gate + i * tile->gatestride;
+                __m512 g = tile->gatenarrow ? widened(lanes, from + v * 8) : _mm512_maskz_loadu_ps(lanes, from + v * 16);
                 sum[i][v] =
                     _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(g, _mm512_setzero_ps(), _CMP_GT_OQ), sum[i][v]);
             }
+        if (tile->cnarrow) continue;
         UNROLL for (int i = 0; i < R; i++) {
             float *to = c + i * tile->cstride + v * 16;
             if (whole || last == 0xffff)
@@ -61,6 +64,16 @@ static inline __attribute__((always_inline)) TILE_TARGET void TILE_NAME(generic,
                 _mm512_mask_storeu_ps(to, last, sum[i][v]);
         }
     }
+#ifdef TILE_STORE_NARROW
+    if (tile->cnarrow)
+        UNROLL for (int v = 0; v < V; v += 2) {
+            const __mmask16 low = V == 4 || v < V - 1 ? 0xffff : last;
+            const __mmask16 high = v + 1 == V ? 0 : V == 4 || v + 1 < V - 1 ? 0xffff : last;
+            UNROLL for (int i = 0; i < R; i++)
+                TILE_STORE_NARROW(c + i * tile->cstride + v * 8, sum[i][v],
+                                  v + 1 < V ? sum[i][v + 1] : _mm512_setzero_ps(), (__mmask32)high << 16 | low);
+        }
+#endif
 }
 
 #define ONE_TILE(R, V)                                                                                            \

@@ -5,8 +5,9 @@ extension Float {
         hs_add_row_f32(bias, x.base, x.rows, x.columns, x.stride)
     }
 
-    public static func addColumnSums(of x: Matrix<Float>, to sums: UnsafeMutablePointer<Float>) {
-        hs_add_column_sums_f32(x.base, x.rows, x.columns, x.stride, sums)
+    public static func addColumnSums(of x: Operand<Float>, to sums: UnsafeMutablePointer<Float>) {
+        let kernel = x.isNarrow ? hs_add_column_sums_narrow : hs_add_column_sums_f32
+        kernel(x.base, x.rows, x.columns, x.stride, sums)
     }
 
     public static func axpy(
@@ -39,7 +40,7 @@ extension Double {
         hs_add_row_f64(bias, x.base, x.rows, x.columns, x.stride)
     }
 
-    public static func addColumnSums(of x: Matrix<Double>, to sums: UnsafeMutablePointer<Double>) {
+    public static func addColumnSums(of x: Operand<Double>, to sums: UnsafeMutablePointer<Double>) {
         hs_add_column_sums_f64(x.base, x.rows, x.columns, x.stride, sums)
     }
 
@@ -65,5 +66,11 @@ extension Double {
     public static func leakyReluBackward(_ y: Matrix<Double>, _ dy: Matrix<Double>, slope: Double) {
         Shapes.same("leakyReluBackward", "y", y, "dy", dy)
         hs_leaky_relu_backward_f64(y.base, y.stride, dy.base, dy.stride, y.rows, y.columns, slope)
+    }
+}
+
+extension Scalar {
+    public static func addColumnSums(of x: Matrix<Self>, to sums: UnsafeMutablePointer<Self>) {
+        addColumnSums(of: Operand(x), to: sums)
     }
 }

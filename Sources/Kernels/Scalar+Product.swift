@@ -18,7 +18,7 @@ public enum Processor {
 
 /// The right-hand side of products: a matrix or its transpose, as it is or as `Scalar.prepare` laid it out.
 public struct RightOperand<Element> {
-    let matrix: Matrix<Element>
+    let matrix: Operand<Element>
     let transposed: Bool
     let precision: ProductPrecision
     /// The kernels' layout, where there is one.
@@ -37,11 +37,11 @@ public struct Finish<Element> {
     /// Negative elements become zero.
     public var relu: Bool
     /// Elements stay where the gate is positive and become zero elsewhere: the backward of relu, from its output.
-    public var gate: Matrix<Element>?
+    public var gate: Operand<Element>?
 
     public init(
         adding addend: Matrix<Element>? = nil, bias: UnsafePointer<Element>? = nil, relu: Bool = false,
-        gate: Matrix<Element>? = nil
+        gate: Operand<Element>? = nil
     ) {
         self.addend = addend
         self.bias = bias
@@ -51,14 +51,23 @@ public struct Finish<Element> {
 }
 
 extension Float {
+    public static func hasNarrow(_ precision: ProductPrecision) -> Bool {
+        precision == .bfloat16 && Processor.hasBFloat16
+    }
+
     public static func prepare(
-        _ b: Matrix<Float>, transposed: Bool, precision: ProductPrecision, arena: Arena<Float>
+        _ b: Operand<Float>, transposed: Bool, precision: ProductPrecision, arena: Arena<Float>
     ) -> RightOperand<Float> {
         let (k, n) = transposed ? (b.columns, b.rows) : (b.rows, b.columns)
+        precondition(!b.isNarrow || (precision == .bfloat16 && !transposed), "prepare: narrow, and transposed or float32")
         var packed: UnsafeMutablePointer<Float>?
         if precision == .bfloat16 {
             packed = arena.allocate(hs_packed_count_bf16(k, n))
-            hs_pack_bf16(b.base, b.stride, transposed ? 1 : 0, k, n, packed)
+            if b.isNarrow {
+                hs_pack_narrow(b.base, b.stride, k, n, packed)
+            } else {
+                hs_pack_bf16(b.base, b.stride, transposed ? 1 : 0, k, n, packed)
+            }
         } else if transposed, Processor.hasAVX512 {
             packed = arena.allocate(hs_packed_count(k, n))
             hs_pack_f32(b.base, b.stride, 1, k, n, packed)
@@ -67,17 +76,18 @@ extension Float {
     }
 
     public static func product(
-        _ a: Matrix<Float>, transposed: Bool, _ b: RightOperand<Float>, into c: Matrix<Float>, _ finish: Finish<Float>,
-        readingNext next: Matrix<Float>?
+        _ a: Operand<Float>, transposed: Bool, _ b: RightOperand<Float>, into c: Operand<Float>, _ finish: Finish<Float>,
+        readingNext next: Operand<Float>?
     ) {
-        let (m, n, k) = Shapes.gemm(a, transposed, b.matrix, b.transposed, c)
+        let (m, n, k) = Shapes.product(a, transposed, b.matrix, b.transposed, c)
         Shapes.finish(c, finish)
+        precondition(b.precision == .bfloat16 || !(a.isNarrow || c.isNarrow), "product: narrow operands of float32")
         guard Processor.hasAVX512 || b.precision == .bfloat16 else {
             let accumulates = finish.addend.map { $0.base == c.base } ?? false
             OneDNN.gemm(
-                a, transposed: transposed, b.matrix, transposed: b.transposed, into: c, alpha: 1,
+                a.matrix, transposed: transposed, b.matrix.matrix, transposed: b.transposed, into: c.matrix, alpha: 1,
                 beta: accumulates ? 1 : 0)
-            return apply(finish, to: c, accumulated: accumulates)
+            return apply(finish, to: c.matrix, accumulated: accumulates)
         }
         let inner = b.precision == .bfloat16 ? (k + 1) / 2 : k
         var product = hs_product(
@@ -86,7 +96,8 @@ extension Float {
             bstrip: b.packed == nil ? Int(HS_STRIP) : Int(HS_STRIP) * inner, c: c.base, cstride: c.stride,
             addend: finish.addend.map { UnsafePointer($0.base) }, addendstride: finish.addend?.stride ?? 0,
             bias: finish.bias, relu: finish.relu ? 1 : 0, gate: finish.gate.map { UnsafePointer($0.base) },
-            gatestride: finish.gate?.stride ?? 0, next: nil)
+            gatestride: finish.gate?.stride ?? 0, anarrow: a.isNarrow ? 1 : 0, cnarrow: c.isNarrow ? 1 : 0,
+            gatenarrow: finish.gate?.isNarrow == true ? 1 : 0, next: nil)
         var walk = hs_walk(from: next.map { UnsafePointer($0.base) }, count: next.map { $0.rows * $0.stride } ?? 0, asked: 0)
         withUnsafeMutablePointer(to: &walk) {
             product.next = next == nil ? nil : $0
@@ -101,29 +112,44 @@ extension Float {
 
 extension Double {
     /// The wide twin rounds nothing.
+    public static func hasNarrow(_ precision: ProductPrecision) -> Bool { false }
+
     public static func prepare(
-        _ b: Matrix<Double>, transposed: Bool, precision: ProductPrecision, arena: Arena<Double>
+        _ b: Operand<Double>, transposed: Bool, precision: ProductPrecision, arena: Arena<Double>
     ) -> RightOperand<Double> {
         RightOperand(matrix: b, transposed: transposed, precision: .float32, packed: nil)
     }
 
     public static func product(
-        _ a: Matrix<Double>, transposed: Bool, _ b: RightOperand<Double>, into c: Matrix<Double>,
-        _ finish: Finish<Double>, readingNext next: Matrix<Double>?
+        _ a: Operand<Double>, transposed: Bool, _ b: RightOperand<Double>, into c: Operand<Double>,
+        _ finish: Finish<Double>, readingNext next: Operand<Double>?
     ) {
         Shapes.finish(c, finish)
         let accumulates = finish.addend.map { $0.base == c.base } ?? false
         gemm(
-            a, transposed: transposed, b.matrix, transposed: b.transposed, into: c, alpha: 1, beta: accumulates ? 1 : 0)
-        apply(finish, to: c, accumulated: accumulates)
+            a.matrix, transposed: transposed, b.matrix.matrix, transposed: b.transposed, into: c.matrix, alpha: 1,
+            beta: accumulates ? 1 : 0)
+        apply(finish, to: c.matrix, accumulated: accumulates)
     }
 }
 
 extension Scalar {
+    public static func prepare(
+        _ b: Matrix<Self>, transposed: Bool, precision: ProductPrecision, arena: Arena<Self>
+    ) -> RightOperand<Self> {
+        prepare(Operand(b), transposed: transposed, precision: precision, arena: arena)
+    }
+
+    public static func product(
+        _ a: Operand<Self>, transposed: Bool, _ b: RightOperand<Self>, into c: Operand<Self>, _ finish: Finish<Self>
+    ) {
+        product(a, transposed: transposed, b, into: c, finish, readingNext: nil)
+    }
+
     public static func product(
         _ a: Matrix<Self>, transposed: Bool, _ b: RightOperand<Self>, into c: Matrix<Self>, _ finish: Finish<Self>
     ) {
-        product(a, transposed: transposed, b, into: c, finish, readingNext: nil)
+        product(Operand(a), transposed: transposed, b, into: Operand(c), finish, readingNext: nil)
     }
 
     /// `finish` as passes of their own.
@@ -133,6 +159,6 @@ extension Scalar {
         }
         if let bias = finish.bias { addRow(bias, to: c) }
         if finish.relu { relu(c) }
-        if let gate = finish.gate { reluBackward(gate, c) }
+        if let gate = finish.gate { reluBackward(gate.matrix, c) }
     }
 }

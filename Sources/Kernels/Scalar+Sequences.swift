@@ -4,28 +4,30 @@ extension Float {
     public static var attentionRoom: Int { Int(HS_ATTENTION_ROOM) }
 
     public static func attention(
-        qkv: Matrix<Float>, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
-        precision: ProductPrecision = .float32, into out: Matrix<Float>, logSumExp: UnsafeMutablePointer<Float>,
-        probabilities: UnsafeMutablePointer<Float>? = nil
+        qkv: Operand<Float>, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
+        into out: Operand<Float>, logSumExp: UnsafeMutablePointer<Float>, probabilities: UnsafeMutablePointer<Float>?
     ) {
         Shapes.attention("attention", qkv, out, heads: heads, headDimension: headDimension)
         Shapes.offsets("attention", offsets, requests: requests, rows: qkv.rows)
-        let kernel = rounds(precision) ? hs_attention_bf16 : hs_attention_f32
+        let kernel = qkv.isNarrow ? hs_attention_bf16 : hs_attention_f32
         kernel(
             qkv.base, qkv.stride, offsets, requests, heads, headDimension, out.base, out.stride, logSumExp,
             probabilities)
     }
 
     public static func attentionBackward(
-        qkv: Matrix<Float>, out: Matrix<Float>, dout: Matrix<Float>, logSumExp: UnsafePointer<Float>,
-        probabilities: UnsafePointer<Float>? = nil, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
-        precision: ProductPrecision = .float32, into dqkv: Matrix<Float>
+        qkv: Operand<Float>, out: Operand<Float>, dout: Operand<Float>, logSumExp: UnsafePointer<Float>,
+        probabilities: UnsafePointer<Float>?, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
+        into dqkv: Operand<Float>
     ) {
         Shapes.attention("attentionBackward", qkv, out, heads: heads, headDimension: headDimension)
         Shapes.same("attentionBackward", "out", out, "dout", dout)
         Shapes.same("attentionBackward", "qkv", qkv, "dqkv", dqkv)
+        precondition(
+            qkv.isNarrow == dout.isNarrow && qkv.isNarrow == dqkv.isNarrow,
+            "attentionBackward: qkv narrow \(qkv.isNarrow), dout \(dout.isNarrow), dqkv \(dqkv.isNarrow)")
         Shapes.offsets("attentionBackward", offsets, requests: requests, rows: qkv.rows)
-        let kernel = rounds(precision) ? hs_attention_backward_bf16 : hs_attention_backward_f32
+        let kernel = qkv.isNarrow ? hs_attention_backward_bf16 : hs_attention_backward_f32
         kernel(
             qkv.base, qkv.stride, out.base, out.stride, dout.base, dout.stride, logSumExp, probabilities, offsets,
             requests, heads, headDimension, dqkv.base, dqkv.stride)
@@ -42,8 +44,6 @@ extension Float {
         Shapes.offsets("meanPoolBackward", offsets, requests: dy.rows, rows: dx.rows)
         hs_mean_pool_backward_f32(dy.base, dy.stride, offsets, dy.rows, dy.columns, dx.base, dx.stride)
     }
-
-    private static func rounds(_ precision: ProductPrecision) -> Bool { precision == .bfloat16 && Processor.hasBFloat16 }
 }
 
 extension Double {
@@ -51,9 +51,8 @@ extension Double {
     public static var attentionRoom: Int { 0 }
 
     public static func attention(
-        qkv: Matrix<Double>, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
-        precision: ProductPrecision = .float32, into out: Matrix<Double>, logSumExp: UnsafeMutablePointer<Double>,
-        probabilities: UnsafeMutablePointer<Double>? = nil
+        qkv: Operand<Double>, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
+        into out: Operand<Double>, logSumExp: UnsafeMutablePointer<Double>, probabilities: UnsafeMutablePointer<Double>?
     ) {
         Shapes.attention("attention", qkv, out, heads: heads, headDimension: headDimension)
         Shapes.offsets("attention", offsets, requests: requests, rows: qkv.rows)
@@ -62,9 +61,9 @@ extension Double {
     }
 
     public static func attentionBackward(
-        qkv: Matrix<Double>, out: Matrix<Double>, dout: Matrix<Double>, logSumExp: UnsafePointer<Double>,
-        probabilities: UnsafePointer<Double>? = nil, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
-        precision: ProductPrecision = .float32, into dqkv: Matrix<Double>
+        qkv: Operand<Double>, out: Operand<Double>, dout: Operand<Double>, logSumExp: UnsafePointer<Double>,
+        probabilities: UnsafePointer<Double>?, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
+        into dqkv: Operand<Double>
     ) {
         Shapes.attention("attentionBackward", qkv, out, heads: heads, headDimension: headDimension)
         Shapes.same("attentionBackward", "out", out, "dout", dout)
@@ -85,5 +84,26 @@ extension Double {
         Shapes.sameColumns("meanPoolBackward", "dy", dy, "dx", dx)
         Shapes.offsets("meanPoolBackward", offsets, requests: dy.rows, rows: dx.rows)
         hs_mean_pool_backward_f64(dy.base, dy.stride, offsets, dy.rows, dy.columns, dx.base, dx.stride)
+    }
+}
+
+extension Scalar {
+    public static func attention(
+        qkv: Matrix<Self>, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
+        into out: Matrix<Self>, logSumExp: UnsafeMutablePointer<Self>, probabilities: UnsafeMutablePointer<Self>? = nil
+    ) {
+        attention(
+            qkv: Operand(qkv), offsets: offsets, requests: requests, heads: heads, headDimension: headDimension,
+            into: Operand(out), logSumExp: logSumExp, probabilities: probabilities)
+    }
+
+    public static func attentionBackward(
+        qkv: Matrix<Self>, out: Matrix<Self>, dout: Matrix<Self>, logSumExp: UnsafePointer<Self>,
+        probabilities: UnsafePointer<Self>? = nil, offsets: UnsafePointer<Int32>, requests: Int, heads: Int,
+        headDimension: Int, into dqkv: Matrix<Self>
+    ) {
+        attentionBackward(
+            qkv: Operand(qkv), out: Operand(out), dout: Operand(dout), logSumExp: logSumExp, probabilities: probabilities,
+            offsets: offsets, requests: requests, heads: heads, headDimension: headDimension, into: Operand(dqkv))
     }
 }

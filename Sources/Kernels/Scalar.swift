@@ -12,19 +12,22 @@ public protocol Scalar: BinaryFloatingPoint, Sendable {
     static func gemm(
         _ a: Matrix<Self>, transposed ta: Bool, _ b: Matrix<Self>, transposed tb: Bool, into c: Matrix<Self>,
         alpha: Self, beta: Self)
+    /// Whether products of this precision read and write narrow operands. (`Double` rounds nothing.)
+    static func hasNarrow(_ precision: ProductPrecision) -> Bool
     /// Lays `b`, or its transpose, out for `product` where that is quicker, or where products are to be of bfloat16.
-    /// The memory is the arena's.
+    /// The memory is the arena's. A narrow `b` is not transposed, and its products are of bfloat16.
     static func prepare(
-        _ b: Matrix<Self>, transposed: Bool, precision: ProductPrecision, arena: Arena<Self>) -> RightOperand<Self>
-    /// C = op(A) B, finished as `finish` says. In `Float`, an element does not depend on how many rows there are.
+        _ b: Operand<Self>, transposed: Bool, precision: ProductPrecision, arena: Arena<Self>) -> RightOperand<Self>
+    /// C = op(A) B, finished as `finish` says. In `Float`, an element does not depend on how many rows there are. A and C
+    /// may be narrow where B is laid out for products of bfloat16.
     /// `next` is what will be read after this product and has left the caches by now: it is asked for meanwhile.
     static func product(
-        _ a: Matrix<Self>, transposed: Bool, _ b: RightOperand<Self>, into c: Matrix<Self>, _ finish: Finish<Self>,
-        readingNext next: Matrix<Self>?)
+        _ a: Operand<Self>, transposed: Bool, _ b: RightOperand<Self>, into c: Operand<Self>, _ finish: Finish<Self>,
+        readingNext next: Operand<Self>?)
     /// x[r, :] += bias
     static func addRow(_ bias: UnsafePointer<Self>, to x: Matrix<Self>)
     /// sums[c] += sum_r x[r, c]
-    static func addColumnSums(of x: Matrix<Self>, to sums: UnsafeMutablePointer<Self>)
+    static func addColumnSums(of x: Operand<Self>, to sums: UnsafeMutablePointer<Self>)
     /// y += alpha x, contiguous
     static func axpy(_ alpha: Self, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>, count: Int)
     /// max(x, 0) in place
@@ -70,19 +73,18 @@ public protocol Scalar: BinaryFloatingPoint, Sendable {
     /// Multi-head attention within each request. qkv [events, 3 heads d]: queries, keys, values, each
     /// head-major; out [events, heads d] = softmax(Q K^T / sqrt d) V a head. `logSumExp` [events, heads]
     /// is kept for backward, and so may be the probabilities, in room for `attentionRoom` values an event and
-    /// head; without it, and for requests longer than that, backward computes them again. `precision` is what
-    /// the inputs of its products are rounded to, where the processor knows bfloat16.
+    /// head; without it, and for requests longer than that, backward computes them again. Where qkv is narrow, as
+    /// out then is, its products take bfloat16, and d is even.
     static func attention(
-        qkv: Matrix<Self>, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
-        precision: ProductPrecision, into out: Matrix<Self>, logSumExp: UnsafeMutablePointer<Self>,
-        probabilities: UnsafeMutablePointer<Self>?)
+        qkv: Operand<Self>, offsets: UnsafePointer<Int32>, requests: Int, heads: Int, headDimension: Int,
+        into out: Operand<Self>, logSumExp: UnsafeMutablePointer<Self>, probabilities: UnsafeMutablePointer<Self>?)
     /// Values an event and head that attention may keep for backward; 0 where it keeps none.
     static var attentionRoom: Int { get }
-    /// The gradient of attention, with the precision of its products and what it kept.
+    /// The gradient of attention, from what it kept; narrow all through, or not at all.
     static func attentionBackward(
-        qkv: Matrix<Self>, out: Matrix<Self>, dout: Matrix<Self>, logSumExp: UnsafePointer<Self>,
+        qkv: Operand<Self>, out: Operand<Self>, dout: Operand<Self>, logSumExp: UnsafePointer<Self>,
         probabilities: UnsafePointer<Self>?, offsets: UnsafePointer<Int32>, requests: Int, heads: Int,
-        headDimension: Int, precision: ProductPrecision, into dqkv: Matrix<Self>)
+        headDimension: Int, into dqkv: Operand<Self>)
     /// Mean over each request's rows; an empty sequence gives zeros.
     static func meanPool(_ x: Matrix<Self>, offsets: UnsafePointer<Int32>, into y: Matrix<Self>)
     /// dx[e] = dy[r] / length, written.

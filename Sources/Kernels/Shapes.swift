@@ -10,6 +10,15 @@ enum Shapes {
     }
 
     @inline(__always)
+    static func same<T>(
+        _ kernel: StaticString, _ nameA: StaticString, _ a: Operand<T>, _ nameB: StaticString, _ b: Operand<T>
+    ) {
+        precondition(
+            a.rows == b.rows && a.columns == b.columns,
+            "\(kernel): \(nameA) [\(a.rows), \(a.columns)], \(nameB) [\(b.rows), \(b.columns)]")
+    }
+
+    @inline(__always)
     static func sameColumns<T>(
         _ kernel: StaticString, _ nameA: StaticString, _ a: Matrix<T>, _ nameB: StaticString, _ b: Matrix<T>
     ) {
@@ -20,8 +29,11 @@ enum Shapes {
 
     @inline(__always)
     static func attention<T>(
-        _ kernel: StaticString, _ qkv: Matrix<T>, _ out: Matrix<T>, heads: Int, headDimension: Int
+        _ kernel: StaticString, _ qkv: Operand<T>, _ out: Operand<T>, heads: Int, headDimension: Int
     ) {
+        precondition(
+            qkv.isNarrow == out.isNarrow && (!qkv.isNarrow || headDimension % 2 == 0),
+            "\(kernel): qkv narrow \(qkv.isNarrow), out narrow \(out.isNarrow), heads of \(headDimension)")
         precondition(
             qkv.rows == out.rows && qkv.columns == 3 * heads * headDimension && out.columns == heads * headDimension,
             """
@@ -61,9 +73,22 @@ enum Shapes {
         return (m, n, k)
     }
 
+    /// The same of `Scalar.product`.
     @inline(__always)
-    static func finish<T>(_ c: Matrix<T>, _ finish: Finish<T>) {
-        if let addend = finish.addend { same("product", "c", c, "addend", addend) }
+    static func product<T>(
+        _ a: Operand<T>, _ ta: Bool, _ b: Operand<T>, _ tb: Bool, _ c: Operand<T>
+    ) -> (m: Int, n: Int, k: Int) {
+        let (m, k) = ta ? (a.columns, a.rows) : (a.rows, a.columns)
+        let (inner, n) = tb ? (b.columns, b.rows) : (b.rows, b.columns)
+        precondition(
+            k == inner && c.rows == m && c.columns == n,
+            "product: op(lhs) [\(m), \(k)] x op(rhs) [\(inner), \(n)] into [\(c.rows), \(c.columns)]")
+        return (m, n, k)
+    }
+
+    @inline(__always)
+    static func finish<T>(_ c: Operand<T>, _ finish: Finish<T>) {
+        if let addend = finish.addend { same("product", "c", c, "addend", Operand(addend)) }
         if let gate = finish.gate { same("product", "c", c, "gate", gate) }
     }
 }

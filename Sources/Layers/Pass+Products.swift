@@ -10,7 +10,14 @@ extension Pass {
 
     /// dW += x^T dy
     func addWeightGradient(_ x: Matrix<S>, _ dy: Matrix<S>, to dw: Matrix<S>) {
-        temporarily { S.product(x, transposed: true, prepare(dy), into: dw, Finish(adding: dw)) }
+        addWeightGradient(Operand(x), Operand(dy), to: dw)
+    }
+
+    func addWeightGradient(_ x: Operand<S>, _ dy: Operand<S>, to dw: Matrix<S>) {
+        temporarily {
+            let right = S.prepare(dy, transposed: false, precision: precision, arena: arena)
+            S.product(x, transposed: true, right, into: Operand(dw), Finish(adding: dw))
+        }
     }
 
     /// dx = finish(dy W^T)

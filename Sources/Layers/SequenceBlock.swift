@@ -52,15 +52,15 @@ public final class SequenceBlock<S: Scalar> {
     /// What backward needs of forward, all events of the batch.
     private struct Kept {
         let x: Matrix<S>
-        let qkv: Matrix<S>
-        let attended: Matrix<S>
+        let qkv: Operand<S>
+        let attended: Operand<S>
         let logSumExp: UnsafeMutablePointer<S>
         /// Of attention, where backward will ask for them.
         let probabilities: UnsafeMutablePointer<S>?
         let sum1: Matrix<S>
         let moments1: Moments
         let h: Matrix<S>
-        let hidden: Matrix<S>
+        let hidden: Operand<S>
         let sum2: Matrix<S>
         let moments2: Moments
     }
@@ -103,12 +103,13 @@ public final class SequenceBlock<S: Scalar> {
         let arena = pass.arena
         func moments() -> Moments { Moments(mean: arena.allocate(events), rstd: arena.allocate(events)) }
         let kept = Kept(
-            x: x, qkv: arena.spreadMatrix(events, 3 * shape.inner), attended: arena.spreadMatrix(events, shape.inner),
+            x: x, qkv: arena.operand(events, 3 * shape.inner, attentionPrecision(pass)),
+            attended: arena.operand(events, shape.inner, attentionPrecision(pass)),
             logSumExp: arena.allocate(events * shape.heads),
             probabilities: pass.mode == .training ? arena.allocate(room(events)) : nil,
             sum1: arena.matrix(events, shape.width),
             moments1: moments(), h: arena.matrix(events, shape.width),
-            hidden: arena.spreadMatrix(events, shape.feedForward), sum2: arena.matrix(events, shape.width),
+            hidden: arena.operand(events, shape.feedForward, pass.precision), sum2: arena.matrix(events, shape.width),
             moments2: moments())
         self.kept = kept
         chunks.cut(offsets: offsets, requests: requests)
@@ -122,6 +123,12 @@ public final class SequenceBlock<S: Scalar> {
         }
         arena.release(to: mark)
         return y
+    }
+
+    /// What attention's own products take. Two elements of a narrow row share a place, so that heads of an odd dimension
+    /// would begin within one: theirs take float32.
+    private func attentionPrecision(_ pass: Pass<S>) -> ProductPrecision {
+        shape.headDimension % 2 == 0 ? pass.precision : .float32
     }
 
     /// Of the attention of so many events.
@@ -152,23 +159,24 @@ public final class SequenceBlock<S: Scalar> {
         let x = kept.x.rows(chunk.rows)
         let qkv = kept.qkv.rows(chunk.rows)
         let attended = kept.attended.rows(chunk.rows)
-        S.product(x, transposed: false, weights.queriesKeysValues, into: qkv, Finish())
+        S.product(Operand(x), transposed: false, weights.queriesKeysValues, into: qkv, Finish())
         S.attention(
             qkv: qkv, offsets: chunk.offsets, requests: chunk.requests.count, heads: shape.heads,
-            headDimension: shape.headDimension, precision: pass.precision, into: attended,
+            headDimension: shape.headDimension, into: attended,
             logSumExp: kept.logSumExp + chunk.rows.lowerBound * shape.heads,
             probabilities: kept.probabilities.map { $0 + room(chunk.rows.lowerBound) })
         let sum1 = kept.sum1.rows(chunk.rows)
-        S.product(attended, transposed: false, weights.projection, into: sum1, Finish(adding: x))
+        S.product(attended, transposed: false, weights.projection, into: Operand(sum1), Finish(adding: x))
         let h = kept.h.rows(chunk.rows)
         normalise(sum1, norm1, kept.moments1, chunk, into: h, pass)
         let hidden = kept.hidden.rows(chunk.rows)
         S.product(
-            h, transposed: false, weights.expand, into: hidden, Finish(bias: pass.weight(expandBias).base, relu: true))
+            Operand(h), transposed: false, weights.expand, into: hidden,
+            Finish(bias: pass.weight(expandBias).base, relu: true))
         let sum2 = kept.sum2.rows(chunk.rows)
         S.product(
-            hidden, transposed: false, weights.contract, into: sum2,
-            Finish(adding: h, bias: pass.weight(contractBias).base), readingNext: next)
+            hidden, transposed: false, weights.contract, into: Operand(sum2),
+            Finish(adding: h, bias: pass.weight(contractBias).base), readingNext: next.map { Operand($0) })
         normalise(sum2, norm2, kept.moments2, chunk, into: z, pass)
         S.meanPool(z, offsets: chunk.offsets, into: y.rows(chunk.requests))
     }
@@ -180,10 +188,10 @@ public final class SequenceBlock<S: Scalar> {
         let mark = pass.arena.mark
         let scratch = Scratch(
             sum2: pass.arena.matrix(chunks.largest, shape.width),
-            hidden: pass.arena.spreadMatrix(chunks.largest, shape.feedForward),
+            hidden: pass.arena.operand(chunks.largest, shape.feedForward, pass.precision),
             sum1: pass.arena.matrix(chunks.largest, shape.width),
-            attended: pass.arena.spreadMatrix(chunks.largest, shape.inner),
-            qkv: pass.arena.spreadMatrix(chunks.largest, 3 * shape.inner))
+            attended: pass.arena.operand(chunks.largest, shape.inner, attentionPrecision(pass)),
+            qkv: pass.arena.operand(chunks.largest, 3 * shape.inner, attentionPrecision(pass)))
         let weights = Weights(self, pass, transposed: true)
         for (number, chunk) in chunks.all.enumerated() {
             let next = chunks.after(number).map { kept.hidden.rows($0.rows) }
@@ -197,15 +205,15 @@ public final class SequenceBlock<S: Scalar> {
     /// Gradients of one chunk's intermediate matrices.
     private struct Scratch {
         let sum2: Matrix<S>
-        let hidden: Matrix<S>
+        let hidden: Operand<S>
         let sum1: Matrix<S>
-        let attended: Matrix<S>
-        let qkv: Matrix<S>
+        let attended: Operand<S>
+        let qkv: Operand<S>
     }
 
     private func backward(
         _ chunk: SequenceChunks.Chunk, _ kept: Kept, _ weights: Weights, _ scratch: Scratch, _ dy: Matrix<S>,
-        into dx: Matrix<S>, readingNext next: Matrix<S>?, _ pass: Pass<S>
+        into dx: Matrix<S>, readingNext next: Operand<S>?, _ pass: Pass<S>
     ) {
         // What forward kept has left the caches since: each product asks for what the one after it reads.
         let all = 0..<chunk.rows.count
@@ -215,30 +223,31 @@ public final class SequenceBlock<S: Scalar> {
         let hidden = kept.hidden.rows(chunk.rows)
         let dhidden = scratch.hidden.rows(all)
         S.addColumnSums(of: dsum2, to: pass.gradient(contractBias).base)
-        pass.addWeightGradient(hidden, dsum2, to: pass.gradient(contract))
-        let h = kept.h.rows(chunk.rows)
-        S.product(dsum2, transposed: false, weights.contract, into: dhidden, Finish(gate: hidden), readingNext: h)
+        pass.addWeightGradient(hidden, Operand(dsum2), to: pass.gradient(contract))
+        let h = Operand(kept.h.rows(chunk.rows))
+        S.product(
+            Operand(dsum2), transposed: false, weights.contract, into: dhidden, Finish(gate: hidden), readingNext: h)
         let dsum1 = scratch.sum1.rows(all)
         S.addColumnSums(of: dhidden, to: pass.gradient(expandBias).base)
         pass.addWeightGradient(h, dhidden, to: pass.gradient(expand))
         let attended = kept.attended.rows(chunk.rows)
         S.product(
-            dhidden, transposed: false, weights.expand, into: dsum1, Finish(adding: dsum2), readingNext: attended)
+            dhidden, transposed: false, weights.expand, into: Operand(dsum1), Finish(adding: dsum2), readingNext: attended)
         normaliseBackward(dsum1, norm1, kept.moments1, sum: kept.sum1, chunk, pass)
         let dattended = scratch.attended.rows(all)
-        pass.addWeightGradient(attended, dsum1, to: pass.gradient(projection))
-        let x = kept.x.rows(chunk.rows)
-        S.product(dsum1, transposed: false, weights.projection, into: dattended, Finish(), readingNext: x)
+        pass.addWeightGradient(attended, Operand(dsum1), to: pass.gradient(projection))
+        let x = Operand(kept.x.rows(chunk.rows))
+        S.product(Operand(dsum1), transposed: false, weights.projection, into: dattended, Finish(), readingNext: x)
         let dqkv = scratch.qkv.rows(all)
         S.attentionBackward(
             qkv: kept.qkv.rows(chunk.rows), out: attended, dout: dattended,
             logSumExp: kept.logSumExp + chunk.rows.lowerBound * shape.heads,
             probabilities: kept.probabilities.map { UnsafePointer($0 + room(chunk.rows.lowerBound)) },
             offsets: chunk.offsets, requests: chunk.requests.count, heads: shape.heads, headDimension: shape.headDimension,
-            precision: pass.precision, into: dqkv)
+            into: dqkv)
         pass.addWeightGradient(x, dqkv, to: pass.gradient(queriesKeysValues))
         S.product(
-            dqkv, transposed: false, weights.queriesKeysValues, into: dx, Finish(adding: dsum1), readingNext: next)
+            dqkv, transposed: false, weights.queriesKeysValues, into: Operand(dx), Finish(adding: dsum1), readingNext: next)
     }
 
     // MARK: Steps of the block

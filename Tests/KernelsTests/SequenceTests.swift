@@ -119,7 +119,7 @@ struct SequenceTests {
 
     @Test(
         "Attention in bfloat16 is that of float32 to one part in a hundred, and no less rounded than it says",
-        .enabled(if: Processor.hasBFloat16), arguments: [8, 17, 32, 48], [false, true])
+        .enabled(if: Processor.hasBFloat16), arguments: [8, 18, 32, 48], [false, true])
     func attentionInBFloat16(d: Int, keeps: Bool) {
         var random = SplitMix(state: 14)
         let heads = 3
@@ -130,14 +130,28 @@ struct SequenceTests {
         func run(_ precision: ProductPrecision) -> [Twins] {
             let (out, lse) = (Twins(events, heads * d) { .nan }, Twins(events, heads, gap: 0) { .nan })
             let dqkv = Twins(events, 3 * heads * d) { .nan }
+            let arena = Arena<Float>()
+            // What lies in the gaps between rows is nobody's.
+            func operand(_ twins: Twins) -> Operand<Float> {
+                let operand = arena.operand(twins.float.rows, twins.float.columns, precision)
+                for i in 0..<operand.rows * operand.stride { operand.base[i] = .nan }
+                for r in 0..<operand.rows { for c in 0..<operand.columns { operand[r, c] = twins.float[r, c] } }
+                return operand
+            }
+            let results = [(operand(out), out), (operand(dqkv), dqkv)]
+            let (attended, gradient) = (results[0].0, results[1].0)
             keepingProbabilities(keeps, events: events, heads: heads) { probabilities in
+                let qkv = operand(qkv)
                 Float.attention(
-                    qkv: qkv.float, offsets: offsets, requests: requests, heads: heads, headDimension: d,
-                    precision: precision, into: out.float, logSumExp: lse.f, probabilities: probabilities)
+                    qkv: qkv, offsets: offsets, requests: requests, heads: heads, headDimension: d, into: attended,
+                    logSumExp: lse.f, probabilities: probabilities)
                 Float.attentionBackward(
-                    qkv: qkv.float, out: out.float, dout: dout.float, logSumExp: lse.f,
+                    qkv: qkv, out: attended, dout: operand(dout), logSumExp: lse.f,
                     probabilities: probabilities.map { UnsafePointer($0) }, offsets: offsets, requests: requests,
-                    heads: heads, headDimension: d, precision: precision, into: dqkv.float)
+                    heads: heads, headDimension: d, into: gradient)
+            }
+            for (operand, twins) in results {
+                for r in 0..<operand.rows { for c in 0..<operand.columns { twins.float[r, c] = operand[r, c] } }
             }
             return [out, lse, dqkv]
         }

@@ -70,26 +70,30 @@ struct StepKernels {
     let inner = heads * headDimension
     let (requests, length) = (requests, workload.events)
     let events = requests * length
-    linear(events, n, 3 * inner)
-    linear(events, inner, n)
-    linear(events, n, 4 * n, bias: true)
-    linear(events, 4 * n, n, bias: true)
+    linear(events, n, 3 * inner, narrow: .output)
+    linear(events, inner, n, narrow: .input)
+    linear(events, n, 4 * n, bias: true, narrow: .output)
+    linear(events, 4 * n, n, bias: true, narrow: .input)
     layerNorm(events, n)
     layerNorm(events, n)
 
     let offsets = index((0...requests).map { Int32($0 * length) })
-    let (qkv, dqkv) = (scratch.matrix(events, 3 * inner), scratch.matrix(events, 3 * inner))
-    let (out, dout) = (scratch.matrix(events, inner), scratch.matrix(events, inner))
+    let precision = productPrecision
+    let (qkv, dqkv) = (
+      scratch.operand(events, 3 * inner, precision), scratch.operand(events, 3 * inner, precision)
+    )
+    let (out, dout) = (
+      scratch.operand(events, inner, precision), scratch.operand(events, inner, precision)
+    )
     let logSumExp = scratch.vector(events * heads)
     let probabilities = scratch.vector(events * heads * Float.attentionRoom)
-    let precision = productPrecision
     add(.attention, flops: 6 * 2 * Double(events) * Double(length) * Double(inner)) {
       Float.attention(
         qkv: qkv, offsets: offsets, requests: requests, heads: heads, headDimension: headDimension,
-        precision: precision, into: out, logSumExp: logSumExp, probabilities: probabilities)
+        into: out, logSumExp: logSumExp, probabilities: probabilities)
       Float.attentionBackward(
         qkv: qkv, out: out, dout: dout, logSumExp: logSumExp, probabilities: probabilities, offsets: offsets,
-        requests: requests, heads: heads, headDimension: headDimension, precision: precision, into: dqkv)
+        requests: requests, heads: heads, headDimension: headDimension, into: dqkv)
     }
     let (z, dz, pooled) = (
       scratch.matrix(events, n), scratch.matrix(events, n), scratch.matrix(requests, n)
@@ -170,28 +174,38 @@ struct StepKernels {
 
   // MARK: Layers, forward and backward
 
+  /// Which side of a linear layer nothing but products read, so that it is narrow in bfloat16.
+  private enum Side { case input, output }
+
   private mutating func linear(
-    _ rows: Int, _ inputs: Int, _ outputs: Int, bias: Bool = false, accumulates: Bool = false
+    _ rows: Int, _ inputs: Int, _ outputs: Int, bias: Bool = false, accumulates: Bool = false,
+    narrow: Side? = nil
   ) {
-    let (x, w, y) = (
-      scratch.matrix(rows, inputs), scratch.matrix(inputs, outputs), scratch.matrix(rows, outputs)
+    let precision = productPrecision
+    let (inputPrecision, outputPrecision) = (
+      narrow == .input ? precision : .float32, narrow == .output ? precision : .float32
     )
-    let (dx, dw, dy) = (
-      scratch.matrix(rows, inputs), scratch.matrix(inputs, outputs), scratch.matrix(rows, outputs)
+    let (x, dx) = (
+      scratch.operand(rows, inputs, inputPrecision), scratch.operand(rows, inputs, inputPrecision)
     )
+    let (y, dy) = (
+      scratch.operand(rows, outputs, outputPrecision),
+      scratch.operand(rows, outputs, outputPrecision)
+    )
+    let (w, dw) = (scratch.matrix(inputs, outputs), scratch.matrix(inputs, outputs))
     let (b, db) = (scratch.vector(outputs), scratch.vector(outputs))
     let arena = arena
-    let precision = productPrecision
     add(.products, flops: 6 * Double(rows) * Double(inputs) * Double(outputs)) {
       let mark = arena.mark
-      func operand(_ matrix: Matrix<Float>, transposed: Bool = false) -> RightOperand<Float> {
-        Float.prepare(matrix, transposed: transposed, precision: precision, arena: arena)
+      func right(_ operand: Operand<Float>, transposed: Bool = false) -> RightOperand<Float> {
+        Float.prepare(operand, transposed: transposed, precision: precision, arena: arena)
       }
+      let weights = Operand(w)
       Float.product(
-        x, transposed: false, operand(w), into: y,
-        Finish(adding: accumulates ? y : nil, bias: bias ? UnsafePointer(b) : nil))
-      Float.product(x, transposed: true, operand(dy), into: dw, Finish(adding: dw))
-      Float.product(dy, transposed: false, operand(w, transposed: true), into: dx, Finish())
+        x, transposed: false, right(weights), into: y,
+        Finish(adding: accumulates ? y.matrix : nil, bias: bias ? UnsafePointer(b) : nil))
+      Float.product(x, transposed: true, right(dy), into: Operand(dw), Finish(adding: dw))
+      Float.product(dy, transposed: false, right(weights, transposed: true), into: dx, Finish())
       arena.release(to: mark)
     }
     guard bias else { return }

@@ -29,7 +29,8 @@ void hs_attention_backward_portable(const float *qkv, long qkvstride, const floa
                                     const int32_t *offsets, long requests, long heads, long d, float *dqkv,
                                     long dqkvstride);
 
-/// `hs_attention_f32` with the inputs of products rounded to bfloat16; only where `hs_has_bf16`.
+/// Of narrow rows (see product.h), of which `qkv`, `out`, `dout` and `dqkv` consist; `d` is even, strides count floats'
+/// places. Only where `hs_has_bf16`.
 void hs_attention_bf16(const float *qkv, long qkvstride, const int32_t *offsets, long requests, long heads, long d,
                        float *out, long outstride, float *logsumexp, float *probabilities);
 void hs_attention_backward_bf16(const float *qkv, long qkvstride, const float *out, long outstride,

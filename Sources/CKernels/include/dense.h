@@ -15,3 +15,6 @@
 
 HS_DECLARE_DENSE(float, f32)
 HS_DECLARE_DENSE(double, f64)
+
+/// Of narrow rows (see product.h); only where `hs_has_bf16`.
+void hs_add_column_sums_narrow(const float *x, long rows, long columns, long stride, float *sums);

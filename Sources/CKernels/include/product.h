@@ -30,6 +30,9 @@ typedef struct {
     /// [m, n]: an element stays where its gate is positive and becomes zero elsewhere; or NULL.
     const float *gate;
     long gatestride;
+    /// Whether A, C and the gate are narrow: rows of bfloat16, two in a float's place, an odd row's last place filled up
+    /// with zero. Strides count floats' places all the same. Only of `hs_product_bf16`; a narrow C is no addend.
+    int anarrow, cnarrow, gatenarrow;
     /// What will be read after this product and has left the caches, or NULL. Tiles ask for it beside their multiply-adds.
     hs_walk *next;
 } hs_product;
@@ -58,6 +61,8 @@ void hs_multiply_f32(long m, long n, long k, const float *a, long astride, int t
 /// The same with A and B rounded to bfloat16 (to nearest even; subnormal numbers count as zero), sums in float32.
 /// B comes packed: pairs of rows, two bfloat16 a float's place, brow = 64, bstrip = 64 ceil(k / 2).
 void hs_pack_bf16(const float *b, long stride, int transposed, long k, long n, float *packed);
+/// Of a narrow B [k, n]; only where `hs_has_bf16`.
+void hs_pack_narrow(const float *b, long stride, long k, long n, float *packed);
 void hs_product_bf16(const hs_product *product);
 /// Its scalar twin; its sums are in double, since the processor's order within a pair is its own.
 void hs_product_bf16_scalar(const hs_product *product);
