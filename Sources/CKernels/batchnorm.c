@@ -8,6 +8,7 @@
 #include "include/batchnorm.h"
 
 #include "dispatch.h"
+#include "scratch.h"
 
 #define CHUNK 512
 #define BLOCK 64
@@ -109,21 +110,19 @@ MULTIVERSION void NAMED(normalize_leaky)(const REAL *x, long xstride, long rows,
 #define BEFORE_LEAKY(x, c) (((x) - centre[c]) * factor[c] + shift[c])
 #define OF_LEAKY(dy, x, c) (BEFORE_LEAKY(x, c) > 0 ? (dy) : slope * (dy))
 
-// dx may be dy.
-MULTIVERSION void NAMED(normalize_leaky_backward)(
+MULTIVERSION void NAMED(normalize_leaky_sums)(
     const REAL *x, long xstride, const REAL *dy, long dystride, long rows, long columns, const REAL *multiplicity,
     const REAL *mean, const REAL *rstd, const REAL *gamma, const REAL *beta, REAL slope, REAL *dgamma, REAL *dbeta,
-    REAL *dx, long dxstride) {
+    REAL *level, REAL *tilt) {
     FAST_MATH
     double weight = NAMED(total_weight)(multiplicity, rows);
     double over = weight > 0 ? 1 / weight : 0;
     for (long c0 = 0; c0 < columns; c0 += CHUNK) {
         long n = columns - c0 < CHUNK ? columns - c0 : CHUNK;
-        REAL centre[CHUNK], scale[CHUNK], factor[CHUNK], shift[CHUNK], part1[CHUNK], part2[CHUNK];
+        REAL centre[CHUNK], factor[CHUNK], shift[CHUNK], part1[CHUNK], part2[CHUNK];
         double total1[CHUNK], total2[CHUNK];
         for (long c = 0; c < n; c++) {
             centre[c] = mean[c0 + c];
-            scale[c] = rstd[c0 + c];
             factor[c] = gamma[c0 + c] * rstd[c0 + c];
             shift[c] = beta[c0 + c];
             total1[c] = total2[c] = 0;
@@ -154,13 +153,34 @@ MULTIVERSION void NAMED(normalize_leaky_backward)(
             for (long c = 0; c < n; c++) total1[c] += part1[c];
             for (long c = 0; c < n; c++) total2[c] += part2[c];
         }
-        // part1 = S_1 / W and part2 = rstd S_2 / W: the second meets x - mean below, not xhat.
         for (long c = 0; c < n; c++) {
-            double xhat = total2[c] * scale[c];
+            double xhat = total2[c] * rstd[c0 + c];
             dbeta[c0 + c] += (REAL)total1[c];
             dgamma[c0 + c] += (REAL)xhat;
-            part1[c] = (REAL)(total1[c] * over);
-            part2[c] = (REAL)(xhat * over) * scale[c];
+            level[c0 + c] = (REAL)(total1[c] * over);
+            tilt[c0 + c] = (REAL)(xhat * over) * rstd[c0 + c];
+        }
+    }
+}
+
+// dx may be dy.
+MULTIVERSION void NAMED(normalize_leaky_backward)(
+    const REAL *x, long xstride, const REAL *dy, long dystride, long rows, long columns, const REAL *multiplicity,
+    const REAL *mean, const REAL *rstd, const REAL *gamma, const REAL *beta, REAL slope, REAL *dgamma, REAL *dbeta,
+    REAL *dx, long dxstride) {
+    FAST_MATH
+    REAL *level = hs_scratch(2 * columns * sizeof(REAL)), *tilt = level + columns;
+    NAMED(normalize_leaky_sums)(x, xstride, dy, dystride, rows, columns, multiplicity, mean, rstd, gamma, beta, slope,
+                                dgamma, dbeta, level, tilt);
+    for (long c0 = 0; c0 < columns; c0 += CHUNK) {
+        long n = columns - c0 < CHUNK ? columns - c0 : CHUNK;
+        REAL centre[CHUNK], factor[CHUNK], shift[CHUNK], part1[CHUNK], part2[CHUNK];
+        for (long c = 0; c < n; c++) {
+            centre[c] = mean[c0 + c];
+            factor[c] = gamma[c0 + c] * rstd[c0 + c];
+            shift[c] = beta[c0 + c];
+            part1[c] = level[c0 + c];
+            part2[c] = tilt[c0 + c];
         }
         for (long r = 0; r < rows; r++) {
             const REAL *xr = x + r * xstride + c0, *dr = dy + r * dystride + c0;

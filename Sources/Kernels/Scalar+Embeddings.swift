@@ -7,10 +7,11 @@ extension Float {
     }
 
     public static func scatterAddRows(
-        _ x: Matrix<Float>, index: UnsafePointer<Int32>, into table: Matrix<Float>
+        _ x: Operand<Float>, index: UnsafePointer<Int32>, into table: Matrix<Float>
     ) {
-        Shapes.sameColumns("scatterAddRows", "x", x, "table", table)
-        hs_scatter_add_rows_f32(x.base, x.stride, index, x.rows, x.columns, table.base, table.stride)
+        Shapes.sameColumns("scatterAddRows", "x", x, "table", Operand(table))
+        let kernel = x.isNarrow ? hs_scatter_add_rows_narrow : hs_scatter_add_rows_f32
+        kernel(x.base, x.stride, index, x.rows, x.columns, table.base, table.stride)
     }
 
     public static func gatherAddRows(_ table: Matrix<Float>, index: UnsafePointer<Int32>, into y: Matrix<Float>) {
@@ -44,9 +45,9 @@ extension Double {
     }
 
     public static func scatterAddRows(
-        _ x: Matrix<Double>, index: UnsafePointer<Int32>, into table: Matrix<Double>
+        _ x: Operand<Double>, index: UnsafePointer<Int32>, into table: Matrix<Double>
     ) {
-        Shapes.sameColumns("scatterAddRows", "x", x, "table", table)
+        Shapes.sameColumns("scatterAddRows", "x", x, "table", Operand(table))
         hs_scatter_add_rows_f64(x.base, x.stride, index, x.rows, x.columns, table.base, table.stride)
     }
 
@@ -71,5 +72,11 @@ extension Double {
         Shapes.sameColumns("bagRowsBackward", "dy", dy, "table", table)
         hs_bag_rows_backward_f64(
             dy.base, dy.stride, index, offsets, dy.rows, dy.columns, mean ? 1 : 0, table.base, table.stride)
+    }
+}
+
+extension Scalar {
+    public static func scatterAddRows(_ x: Matrix<Self>, index: UnsafePointer<Int32>, into table: Matrix<Self>) {
+        scatterAddRows(Operand(x), index: index, into: table)
     }
 }

@@ -10,10 +10,11 @@ extension Float {
 
     public static func normalizeLeaky(
         _ x: Matrix<Float>, mean: UnsafePointer<Float>, rstd: UnsafePointer<Float>, gamma: UnsafePointer<Float>,
-        beta: UnsafePointer<Float>, slope: Float, into y: Matrix<Float>
+        beta: UnsafePointer<Float>, slope: Float, into y: Operand<Float>
     ) {
-        Shapes.same("normalizeLeaky", "x", x, "y", y)
-        hs_normalize_leaky_f32(
+        Shapes.same("normalizeLeaky", "x", Operand(x), "y", y)
+        let kernel = y.isNarrow ? hs_normalize_leaky_narrow : hs_normalize_leaky_f32
+        kernel(
             x.base, x.stride, x.rows, x.columns, mean, rstd, gamma, beta, slope, y.base, y.stride)
     }
 
@@ -21,11 +22,12 @@ extension Float {
         _ x: Matrix<Float>, _ dy: Matrix<Float>, multiplicity: UnsafePointer<Float>?,
         mean: UnsafePointer<Float>, rstd: UnsafePointer<Float>, gamma: UnsafePointer<Float>,
         beta: UnsafePointer<Float>, slope: Float,
-        dgamma: UnsafeMutablePointer<Float>, dbeta: UnsafeMutablePointer<Float>, into dx: Matrix<Float>
+        dgamma: UnsafeMutablePointer<Float>, dbeta: UnsafeMutablePointer<Float>, into dx: Operand<Float>
     ) {
         Shapes.same("normalizeLeakyBackward", "x", x, "dy", dy)
-        Shapes.same("normalizeLeakyBackward", "x", x, "dx", dx)
-        hs_normalize_leaky_backward_f32(
+        Shapes.same("normalizeLeakyBackward", "x", Operand(x), "dx", dx)
+        let kernel = dx.isNarrow ? hs_normalize_leaky_backward_narrow : hs_normalize_leaky_backward_f32
+        kernel(
             x.base, x.stride, dy.base, dy.stride, x.rows, x.columns, multiplicity, mean, rstd, gamma,
             beta, slope, dgamma, dbeta, dx.base, dx.stride)
     }
@@ -66,9 +68,9 @@ extension Double {
 
     public static func normalizeLeaky(
         _ x: Matrix<Double>, mean: UnsafePointer<Double>, rstd: UnsafePointer<Double>, gamma: UnsafePointer<Double>,
-        beta: UnsafePointer<Double>, slope: Double, into y: Matrix<Double>
+        beta: UnsafePointer<Double>, slope: Double, into y: Operand<Double>
     ) {
-        Shapes.same("normalizeLeaky", "x", x, "y", y)
+        Shapes.same("normalizeLeaky", "x", Operand(x), "y", y)
         hs_normalize_leaky_f64(
             x.base, x.stride, x.rows, x.columns, mean, rstd, gamma, beta, slope, y.base, y.stride)
     }
@@ -77,10 +79,10 @@ extension Double {
         _ x: Matrix<Double>, _ dy: Matrix<Double>, multiplicity: UnsafePointer<Double>?,
         mean: UnsafePointer<Double>, rstd: UnsafePointer<Double>, gamma: UnsafePointer<Double>,
         beta: UnsafePointer<Double>, slope: Double,
-        dgamma: UnsafeMutablePointer<Double>, dbeta: UnsafeMutablePointer<Double>, into dx: Matrix<Double>
+        dgamma: UnsafeMutablePointer<Double>, dbeta: UnsafeMutablePointer<Double>, into dx: Operand<Double>
     ) {
         Shapes.same("normalizeLeakyBackward", "x", x, "dy", dy)
-        Shapes.same("normalizeLeakyBackward", "x", x, "dx", dx)
+        Shapes.same("normalizeLeakyBackward", "x", Operand(x), "dx", dx)
         hs_normalize_leaky_backward_f64(
             x.base, x.stride, dy.base, dy.stride, x.rows, x.columns, multiplicity, mean, rstd, gamma,
             beta, slope, dgamma, dbeta, dx.base, dx.stride)
@@ -109,5 +111,24 @@ extension Double {
         hs_layer_norm_backward_f64(
             z.base, z.stride, dy.base, dy.stride, z.rows, z.columns, gamma, mean, rstd, dgamma, dbeta, dz.base,
             dz.stride)
+    }
+}
+
+extension Scalar {
+    public static func normalizeLeaky(
+        _ x: Matrix<Self>, mean: UnsafePointer<Self>, rstd: UnsafePointer<Self>, gamma: UnsafePointer<Self>,
+        beta: UnsafePointer<Self>, slope: Self, into y: Matrix<Self>
+    ) {
+        normalizeLeaky(x, mean: mean, rstd: rstd, gamma: gamma, beta: beta, slope: slope, into: Operand(y))
+    }
+
+    public static func normalizeLeakyBackward(
+        _ x: Matrix<Self>, _ dy: Matrix<Self>, multiplicity: UnsafePointer<Self>?, mean: UnsafePointer<Self>,
+        rstd: UnsafePointer<Self>, gamma: UnsafePointer<Self>, beta: UnsafePointer<Self>, slope: Self,
+        dgamma: UnsafeMutablePointer<Self>, dbeta: UnsafeMutablePointer<Self>, into dx: Matrix<Self>
+    ) {
+        normalizeLeakyBackward(
+            x, dy, multiplicity: multiplicity, mean: mean, rstd: rstd, gamma: gamma, beta: beta, slope: slope,
+            dgamma: dgamma, dbeta: dbeta, into: Operand(dx))
     }
 }

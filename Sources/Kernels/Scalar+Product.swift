@@ -79,7 +79,7 @@ extension Float {
         _ a: Operand<Float>, transposed: Bool, _ b: RightOperand<Float>, into c: Operand<Float>, _ finish: Finish<Float>,
         readingNext next: Operand<Float>?
     ) {
-        let (m, n, k) = Shapes.product(a, transposed, b.matrix, b.transposed, c)
+        let (m, n, k) = Shapes.product("product", a, transposed, b.matrix, b.transposed, c)
         Shapes.finish(c, finish)
         precondition(b.precision == .bfloat16 || !(a.isNarrow || c.isNarrow), "product: narrow operands of float32")
         guard Processor.hasAVX512 || b.precision == .bfloat16 else {

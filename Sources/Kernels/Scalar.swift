@@ -44,17 +44,17 @@ public protocol Scalar: BinaryFloatingPoint, Sendable {
     static func weightedMoments(
         _ x: Matrix<Self>, multiplicity: UnsafePointer<Self>?, mean: UnsafeMutablePointer<Self>,
         variance: UnsafeMutablePointer<Self>)
-    /// y = leaky(gamma (x - mean) rstd + beta), slope 1 for no activation. y may alias x.
+    /// y = leaky(gamma (x - mean) rstd + beta), slope 1 for no activation. y may alias x, unless it is narrow.
     static func normalizeLeaky(
         _ x: Matrix<Self>, mean: UnsafePointer<Self>, rstd: UnsafePointer<Self>, gamma: UnsafePointer<Self>,
-        beta: UnsafePointer<Self>, slope: Self, into y: Matrix<Self>)
+        beta: UnsafePointer<Self>, slope: Self, into y: Operand<Self>)
     /// Backward of `normalizeLeaky(weightedMoments(x))`: dy is the gradient summed over each row's copies.
-    /// dgamma, dbeta are added to; dx is written (may alias dy).
+    /// dgamma, dbeta are added to; dx is written (may alias dy, unless it is narrow).
     /// dx_r = gamma rstd (g_r - w_r (S_1 + xhat_r S_2) / W), g = dy leaky', S_1 = sum g, S_2 = sum g xhat.
     static func normalizeLeakyBackward(
         _ x: Matrix<Self>, _ dy: Matrix<Self>, multiplicity: UnsafePointer<Self>?, mean: UnsafePointer<Self>,
         rstd: UnsafePointer<Self>, gamma: UnsafePointer<Self>, beta: UnsafePointer<Self>, slope: Self,
-        dgamma: UnsafeMutablePointer<Self>, dbeta: UnsafeMutablePointer<Self>, into dx: Matrix<Self>)
+        dgamma: UnsafeMutablePointer<Self>, dbeta: UnsafeMutablePointer<Self>, into dx: Operand<Self>)
 
     // MARK: Layer normalisation over the columns of x + residual (residual may be nil)
     /// z = x + residual (written to `sum`), y = gamma (z - mean) rstd + beta; mean and rstd [R] are kept.
@@ -94,7 +94,7 @@ public protocol Scalar: BinaryFloatingPoint, Sendable {
     /// y[i] = table[index[i]] (y may be a column range of a wider matrix)
     static func gatherRows(_ table: Matrix<Self>, index: UnsafePointer<Int32>, into y: Matrix<Self>)
     /// table[index[i]] += x[i]
-    static func scatterAddRows(_ x: Matrix<Self>, index: UnsafePointer<Int32>, into table: Matrix<Self>)
+    static func scatterAddRows(_ x: Operand<Self>, index: UnsafePointer<Int32>, into table: Matrix<Self>)
     /// y[i] += table[index[i]]
     static func gatherAddRows(_ table: Matrix<Self>, index: UnsafePointer<Int32>, into y: Matrix<Self>)
     /// y[i] = sum (or mean) of table[index[j]], j in offsets[i] ..< offsets[i + 1]; an empty bag gives zeros.

@@ -4,9 +4,7 @@ enum Shapes {
     static func same<T>(
         _ kernel: StaticString, _ nameA: StaticString, _ a: Matrix<T>, _ nameB: StaticString, _ b: Matrix<T>
     ) {
-        precondition(
-            a.rows == b.rows && a.columns == b.columns,
-            "\(kernel): \(nameA) [\(a.rows), \(a.columns)], \(nameB) [\(b.rows), \(b.columns)]")
+        same(kernel, nameA, Operand(a), nameB, Operand(b))
     }
 
     @inline(__always)
@@ -21,6 +19,13 @@ enum Shapes {
     @inline(__always)
     static func sameColumns<T>(
         _ kernel: StaticString, _ nameA: StaticString, _ a: Matrix<T>, _ nameB: StaticString, _ b: Matrix<T>
+    ) {
+        sameColumns(kernel, nameA, Operand(a), nameB, Operand(b))
+    }
+
+    @inline(__always)
+    static func sameColumns<T>(
+        _ kernel: StaticString, _ nameA: StaticString, _ a: Operand<T>, _ nameB: StaticString, _ b: Operand<T>
     ) {
         precondition(
             a.columns == b.columns,
@@ -62,28 +67,22 @@ enum Shapes {
 
     /// The m, n, k of C [m, n] = op(A) [m, k] op(B) [k, n].
     @inline(__always)
-    static func gemm<T>(
-        _ a: Matrix<T>, _ ta: Bool, _ b: Matrix<T>, _ tb: Bool, _ c: Matrix<T>
+    static func product<T>(
+        _ kernel: StaticString, _ a: Operand<T>, _ ta: Bool, _ b: Operand<T>, _ tb: Bool, _ c: Operand<T>
     ) -> (m: Int, n: Int, k: Int) {
         let (m, k) = ta ? (a.columns, a.rows) : (a.rows, a.columns)
         let (inner, n) = tb ? (b.columns, b.rows) : (b.rows, b.columns)
         precondition(
             k == inner && c.rows == m && c.columns == n,
-            "gemm: op(lhs) [\(m), \(k)] x op(rhs) [\(inner), \(n)] into [\(c.rows), \(c.columns)]")
+            "\(kernel): op(lhs) [\(m), \(k)] x op(rhs) [\(inner), \(n)] into [\(c.rows), \(c.columns)]")
         return (m, n, k)
     }
 
-    /// The same of `Scalar.product`.
     @inline(__always)
-    static func product<T>(
-        _ a: Operand<T>, _ ta: Bool, _ b: Operand<T>, _ tb: Bool, _ c: Operand<T>
+    static func gemm<T>(
+        _ a: Matrix<T>, _ ta: Bool, _ b: Matrix<T>, _ tb: Bool, _ c: Matrix<T>
     ) -> (m: Int, n: Int, k: Int) {
-        let (m, k) = ta ? (a.columns, a.rows) : (a.rows, a.columns)
-        let (inner, n) = tb ? (b.columns, b.rows) : (b.rows, b.columns)
-        precondition(
-            k == inner && c.rows == m && c.columns == n,
-            "product: op(lhs) [\(m), \(k)] x op(rhs) [\(inner), \(n)] into [\(c.rows), \(c.columns)]")
-        return (m, n, k)
+        product("gemm", Operand(a), ta, Operand(b), tb, Operand(c))
     }
 
     @inline(__always)

@@ -5,7 +5,8 @@ import Kernels
 ///
 /// y = leaky(gamma (x - mean) / sqrt(variance + 1e-5) + beta). Training uses the batch's moments, rows
 /// weighted by their multiplicity, and reports them (the variance unbiased, as PyTorch's running
-/// variance) for the moving average; evaluation uses the running ones.
+/// variance) for the moving average; evaluation uses the running ones. It stands between linear layers, so that in
+/// bfloat16 its output and the gradient of its input are narrow.
 public final class BatchNormLeaky<S: Scalar>: Layer {
     public let inputWidth: Int
     public var outputWidth: Int { inputWidth }
@@ -27,7 +28,8 @@ public final class BatchNormLeaky<S: Scalar>: Layer {
         runningVariance = layout.add("\(name).running_variance", columns: width, kind: .statistic, .constant(1))
     }
 
-    public func forward(_ x: Matrix<S>, _ pass: Pass<S>) -> Matrix<S> {
+    public func forward(_ x: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
+        let x = x.matrix
         let mean = pass.arena.allocate(inputWidth)
         let rstd = pass.arena.allocate(inputWidth)
         switch pass.mode {
@@ -50,7 +52,7 @@ public final class BatchNormLeaky<S: Scalar>: Layer {
                 rstd[c] = 1 / (v[c] + Self.epsilon).squareRoot()
             }
         }
-        let y = pass.arena.spreadMatrix(x.rows, inputWidth)
+        let y = pass.arena.operand(x.rows, inputWidth, pass.precision)
         S.normalizeLeaky(
             x, mean: mean, rstd: rstd, gamma: pass.weight(gamma).base, beta: pass.weight(beta).base, slope: slope,
             into: y)
@@ -59,13 +61,13 @@ public final class BatchNormLeaky<S: Scalar>: Layer {
     }
 
     /// Only after a training-mode `forward`.
-    public func backward(_ dy: Matrix<S>, _ pass: Pass<S>) -> Matrix<S> {
+    public func backward(_ dy: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
         guard let (x, mean, rstd) = kept, pass.mode == .training else {
             preconditionFailure("BatchNormLeaky: backward needs a training-mode forward")
         }
-        let dx = pass.arena.spreadMatrix(x.rows, inputWidth)
+        let dx = pass.arena.operand(x.rows, inputWidth, pass.precision)
         S.normalizeLeakyBackward(
-            x, dy, multiplicity: pass.multiplicity, mean: mean, rstd: rstd, gamma: pass.weight(gamma).base,
+            x, dy.matrix, multiplicity: pass.multiplicity, mean: mean, rstd: rstd, gamma: pass.weight(gamma).base,
             beta: pass.weight(beta).base, slope: slope, dgamma: pass.gradient(gamma).base,
             dbeta: pass.gradient(beta).base, into: dx)
         return dx

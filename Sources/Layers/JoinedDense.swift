@@ -45,14 +45,14 @@ public final class JoinedDense<S: Scalar> {
             row += widths[number]
             if let index = part.index {
                 let product = pass.arena.matrix(part.matrix.rows, outputWidth)
-                pass.multiply(part.matrix, w, into: product)
+                pass.multiply(Operand(part.matrix), w, into: product)
                 if number == 0 {
                     S.gatherRows(product, index: index, into: y)
                 } else {
                     S.gatherAddRows(product, index: index, into: y)
                 }
             } else {
-                pass.multiply(part.matrix, w, into: y, Finish(adding: number == 0 ? nil : y))
+                pass.multiply(Operand(part.matrix), w, into: y, Finish(adding: number == 0 ? nil : y))
             }
         }
         if let bias { S.addRow(pass.weight(bias).base, to: y) }
@@ -60,7 +60,7 @@ public final class JoinedDense<S: Scalar> {
     }
 
     /// The gradient of each part.
-    public func backward(_ dy: Matrix<S>, _ pass: Pass<S>) -> [Matrix<S>] {
+    public func backward(_ dy: Operand<S>, _ pass: Pass<S>) -> [Matrix<S>] {
         if let bias { S.addColumnSums(of: dy, to: pass.gradient(bias).base) }
         let weights = pass.weight(weight)
         let gradients = pass.gradient(weight)
@@ -70,10 +70,11 @@ public final class JoinedDense<S: Scalar> {
             row += widths[number]
             var summed = dy
             if let index = part.index {
-                summed = pass.arena.zeros(part.matrix.rows, outputWidth)
-                S.scatterAddRows(dy, index: index, into: summed)
+                let sums = pass.arena.zeros(part.matrix.rows, outputWidth)
+                S.scatterAddRows(dy, index: index, into: sums)
+                summed = Operand(sums)
             }
-            pass.addWeightGradient(part.matrix, summed, to: gradients.rows(rows))
+            pass.addWeightGradient(Operand(part.matrix), summed, to: gradients.rows(rows))
             let dx = pass.arena.matrix(part.matrix.rows, widths[number])
             pass.multiplyBack(summed, weights.rows(rows), into: dx)
             return dx

@@ -10,18 +10,19 @@ public final class L2Normalise<S: Scalar>: Layer {
 
     public init(width: Int) { inputWidth = width }
 
-    public func forward(_ x: Matrix<S>, _ pass: Pass<S>) -> Matrix<S> {
+    public func forward(_ x: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
+        let x = x.matrix
         let y = pass.arena.matrix(x.rows, x.columns)
         let norms = pass.arena.allocate(x.rows)
         S.l2Normalize(x, epsilon: Self.epsilon, into: y, norms: norms)
         kept = (y, norms)
-        return y
+        return Operand(y)
     }
 
-    public func backward(_ dy: Matrix<S>, _ pass: Pass<S>) -> Matrix<S> {
+    public func backward(_ dy: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
         guard let (y, norms) = kept else { preconditionFailure("L2Normalise: backward before forward") }
         let dx = pass.arena.matrix(y.rows, y.columns)
-        S.l2NormalizeBackward(y, dy, norms: norms, epsilon: Self.epsilon, into: dx)
-        return dx
+        S.l2NormalizeBackward(y, dy.matrix, norms: norms, epsilon: Self.epsilon, into: dx)
+        return Operand(dx)
     }
 }

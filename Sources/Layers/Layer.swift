@@ -51,9 +51,16 @@ public protocol Layer<S>: AnyObject {
     associatedtype S: Scalar
     var inputWidth: Int { get }
     var outputWidth: Int { get }
-    /// `[rows, inputWidth] -> [rows, outputWidth]`. The input must stay unchanged until `backward`.
-    func forward(_ x: Matrix<S>, _ pass: Pass<S>) -> Matrix<S>
+    /// `[rows, inputWidth] -> [rows, outputWidth]`. The input must stay unchanged until `backward`. Only a layer that a
+    /// linear one follows, and nothing else, may give something narrow.
+    func forward(_ x: Operand<S>, _ pass: Pass<S>) -> Operand<S>
     /// The gradient of the output in (it may be overwritten), of the input out. Adds the parameters'
     /// gradients to `pass.gradients`. May run more than once after one `forward`.
-    func backward(_ dy: Matrix<S>, _ pass: Pass<S>) -> Matrix<S>
+    func backward(_ dy: Operand<S>, _ pass: Pass<S>) -> Operand<S>
+}
+
+extension Layer {
+    /// From a matrix to a matrix: where the layer at either end gives nothing narrow.
+    public func forward(_ x: Matrix<S>, _ pass: Pass<S>) -> Matrix<S> { forward(Operand(x), pass).matrix }
+    public func backward(_ dy: Matrix<S>, _ pass: Pass<S>) -> Matrix<S> { backward(Operand(dy), pass).matrix }
 }

@@ -28,11 +28,11 @@ public final class LayerStack<S: Scalar>: Layer {
         self.init(layers, inputWidth: input)
     }
 
-    public func forward(_ x: Matrix<S>, _ pass: Pass<S>) -> Matrix<S> {
+    public func forward(_ x: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
         layers.reduce(x) { $1.forward($0, pass) }
     }
 
-    public func backward(_ dy: Matrix<S>, _ pass: Pass<S>) -> Matrix<S> {
+    public func backward(_ dy: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
         layers.reversed().reduce(dy) { $1.backward($0, pass) }
     }
 }
@@ -83,11 +83,11 @@ public final class JoinedStack<S: Scalar> {
         outputWidth = widths[widths.count - 1]
     }
 
-    public func forward(_ parts: [InputPart<S>], count: Int, _ pass: Pass<S>) -> Matrix<S> {
-        rest.forward(first.forward(parts, count: count, pass), pass)
+    public func forward(_ parts: [InputPart<S>], count: Int, _ pass: Pass<S>) -> Operand<S> {
+        rest.forward(Operand(first.forward(parts, count: count, pass)), pass)
     }
 
-    public func backward(_ dy: Matrix<S>, _ pass: Pass<S>) -> [Matrix<S>] {
+    public func backward(_ dy: Operand<S>, _ pass: Pass<S>) -> [Matrix<S>] {
         first.backward(rest.backward(dy, pass), pass)
     }
 }

@@ -12,15 +12,15 @@ public final class LeakyRelu<S: Scalar>: Layer {
         self.slope = S(slope)
     }
 
-    public func forward(_ x: Matrix<S>, _ pass: Pass<S>) -> Matrix<S> {
-        S.leakyRelu(x, slope: slope)
-        y = x
+    public func forward(_ x: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
+        S.leakyRelu(x.matrix, slope: slope)
+        y = x.matrix
         return x
     }
 
-    public func backward(_ dy: Matrix<S>, _ pass: Pass<S>) -> Matrix<S> {
+    public func backward(_ dy: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
         guard let y else { preconditionFailure("LeakyRelu: backward before forward") }
-        S.leakyReluBackward(y, dy, slope: slope)
+        S.leakyReluBackward(y, dy.matrix, slope: slope)
         return dy
     }
 }

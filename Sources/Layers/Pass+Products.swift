@@ -4,15 +4,11 @@ import Kernels
 /// who multiplies by one matrix many times prepares it once (`Scalar.prepare`).
 extension Pass {
     /// y = finish(x W)
-    func multiply(_ x: Matrix<S>, _ w: Matrix<S>, into y: Matrix<S>, _ finish: Finish<S> = Finish()) {
-        temporarily { S.product(x, transposed: false, prepare(w), into: y, finish) }
+    func multiply(_ x: Operand<S>, _ w: Matrix<S>, into y: Matrix<S>, _ finish: Finish<S> = Finish()) {
+        temporarily { S.product(x, transposed: false, prepare(w), into: Operand(y), finish) }
     }
 
     /// dW += x^T dy
-    func addWeightGradient(_ x: Matrix<S>, _ dy: Matrix<S>, to dw: Matrix<S>) {
-        addWeightGradient(Operand(x), Operand(dy), to: dw)
-    }
-
     func addWeightGradient(_ x: Operand<S>, _ dy: Operand<S>, to dw: Matrix<S>) {
         temporarily {
             let right = S.prepare(dy, transposed: false, precision: precision, arena: arena)
@@ -21,8 +17,8 @@ extension Pass {
     }
 
     /// dx = finish(dy W^T)
-    func multiplyBack(_ dy: Matrix<S>, _ w: Matrix<S>, into dx: Matrix<S>, _ finish: Finish<S> = Finish()) {
-        temporarily { S.product(dy, transposed: false, prepare(w, transposed: true), into: dx, finish) }
+    func multiplyBack(_ dy: Operand<S>, _ w: Matrix<S>, into dx: Matrix<S>, _ finish: Finish<S> = Finish()) {
+        temporarily { S.product(dy, transposed: false, prepare(w, transposed: true), into: Operand(dx), finish) }
     }
 
     func prepare(_ w: Matrix<S>, transposed: Bool = false) -> RightOperand<S> {

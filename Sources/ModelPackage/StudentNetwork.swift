@@ -29,7 +29,7 @@ public final class StudentNetwork {
         }
 
         func forward(_ parts: [InputPart<Float>], count: Int, _ pass: Pass<Float>) -> Matrix<Float> {
-            normalise.forward(stack.forward(parts, count: count, pass), pass)
+            normalise.forward(stack.forward(parts, count: count, pass), pass).matrix
         }
     }
 

@@ -36,12 +36,12 @@ final class SharedStack<S: Scalar> {
     /// One `[count, output]` a task.
     func forward(_ parts: [InputPart<S>], count: Int, _ pass: Pass<S>) -> [Matrix<S>] {
         let shared = bottom.forward(parts, count: count, pass)
-        return heads.map { $0.forward(shared, pass) }
+        return heads.map { $0.forward(shared, pass).matrix }
     }
 
     func backward(_ gradients: [Matrix<S>], _ pass: Pass<S>) -> [Matrix<S>] {
         let shared = zip(heads, gradients).map { $0.backward($1, pass) }
         for other in shared.dropFirst() { S.axpy(1, other.base, shared[0].base, count: other.count) }
-        return bottom.backward(shared[0], pass)
+        return bottom.backward(Operand(shared[0]), pass)
     }
 }

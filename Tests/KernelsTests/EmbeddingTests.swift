@@ -32,6 +32,27 @@ struct EmbeddingTests {
         }
     }
 
+    @Test("Narrow rows are scattered as their elements are", .enabled(if: Processor.hasBFloat16), arguments: awkwardSizes)
+    func narrowScatter(columns: Int) {
+        var random = SplitMix(state: 31)
+        let arena = Arena<Float>()
+        let index = (0..<40).map { _ in Int32.random(in: 0..<7, using: &random) }
+        let x = arena.operand(index.count, columns, .bfloat16)
+        let table = Twins(7, columns) { random.value() }
+        var expected = (0..<7).flatMap { r in (0..<columns).map { table.float[r, $0] } }
+        for (i, row) in index.enumerated() {
+            for c in 0..<columns {
+                x[i, c] = random.value()
+                expected[Int(row) * columns + c] += x[i, c]
+            }
+        }
+        Float.scatterAddRows(x, index: index, into: table.float)
+        for r in 0..<7 {
+            for c in 0..<columns { #expect(table.float[r, c] == expected[r * columns + c]) }
+            for c in columns..<table.float.stride { #expect(table.float[r, c] == 12345, "gap of row \(r)") }
+        }
+    }
+
     @Test(
         "A bag is the sum or mean of its rows, zero for none, and its backward the derivative",
         arguments: [false, true], awkwardSizes)

@@ -124,6 +124,44 @@ struct NormalizationTests {
         }
     }
 
+    @Test(
+        "Batch norm into narrow operands is batch norm, rounded", .enabled(if: Processor.hasBFloat16),
+        arguments: awkwardSizes + [513])
+    func narrowBatchNorm(columns: Int) {
+        let arena = Arena<Float>()
+        var random = SplitMix(state: 6)
+        for (rows, slope, weighted) in [(1, 1, false), (5, 0.1, true), (70, 0, true)] as [(Int, Float, Bool)] {
+            let (x, dy) = (Twins(rows, columns) { random.value() }, Twins(rows, columns) { random.value() })
+            let w = weighted ? Twins(count: rows) { Float(Int.random(in: 1...5, using: &random)) } : nil
+            let (mean, rstd) = (Twins(count: columns) { random.value() }, Twins(count: columns) { 0.5 + abs(random.value()) })
+            let (gamma, beta) = (Twins(count: columns) { random.value() }, Twins(count: columns) { random.value() })
+            let wide = [Twins(rows, columns) { .nan }, Twins(rows, columns) { .nan }]
+            let narrow = wide.map { _ in arena.operand(rows, columns, .bfloat16) }
+            func run(into y: Operand<Float>, _ dx: Operand<Float>) -> [UInt32] {
+                let (dgamma, dbeta) = (Twins(count: columns) { 1 }, Twins(count: columns) { 2 })
+                Float.normalizeLeaky(
+                    x.float, mean: mean.f, rstd: rstd.f, gamma: gamma.f, beta: beta.f, slope: slope, into: y)
+                Float.normalizeLeakyBackward(
+                    x.float, dy.float, multiplicity: w?.f, mean: mean.f, rstd: rstd.f, gamma: gamma.f, beta: beta.f,
+                    slope: slope, dgamma: dgamma.f, dbeta: dbeta.f, into: dx)
+                return (0..<columns).flatMap { [dgamma.f[$0].bitPattern, dbeta.f[$0].bitPattern] }
+            }
+            #expect(
+                run(into: Operand(wide[0].float), Operand(wide[1].float)) == run(into: narrow[0], narrow[1]),
+                "the gradients of gamma and beta are not rounded")
+            for (a, b) in zip(wide, narrow) {
+                for r in 0..<rows {
+                    for c in 0..<columns {
+                        // Half a unit in the last of eight bits, and float32's own rounding in another order.
+                        #expect(abs(b[r, c] - a.float[r, c]) <= 0x1p-8 * abs(a.float[r, c]) + 1e-5)
+                    }
+                    if columns % 2 == 1 { #expect(b.base[r * b.stride + columns / 2].bitPattern >> 16 == 0) }
+                }
+            }
+            arena.reset()
+        }
+    }
+
     @Test("The backward of batch norm is the derivative through the statistics too")
     func batchNormGradient() {
         var random = SplitMix(state: 6)

@@ -143,7 +143,7 @@ extension Subject {
         return Subject(
             layout: layout,
             forward: { inputs, pass in layer.forward(parts(inputs, kept), count: count, pass) },
-            backward: { layer.backward($0, $1) })
+            backward: { layer.backward(Operand($0), $1) })
     }
 
     static func joinedStack(
@@ -157,8 +157,8 @@ extension Subject {
         let kept = indices.map { $0.map { Indices($0) } }
         return Subject(
             layout: layout,
-            forward: { inputs, pass in stack.forward(parts(inputs, kept), count: count, pass) },
-            backward: { stack.backward($0, $1) })
+            forward: { inputs, pass in stack.forward(parts(inputs, kept), count: count, pass).matrix },
+            backward: { stack.backward(Operand($0), $1) })
     }
 
     static func sequence(_ shape: SequenceShape, lengths: [Int]) -> Subject {
@@ -197,7 +197,7 @@ extension Subject {
                 let i = itemStack.forward(
                     inputs[user.count...].map { InputPart($0) }, count: inputs[user.count].rows,
                     pass.over(counts(items, pass.arena)))
-                let pair = (normalise.0.forward(u, pass), normalise.1.forward(i, pass))
+                let pair = (normalise.0.forward(u.matrix, pass), normalise.1.forward(i.matrix, pass))
                 vectors = pair
                 let y = pass.arena.matrix(users.count, 1)
                 S.pairDot(
@@ -210,8 +210,9 @@ extension Subject {
                 let di = pass.arena.zeros(i.rows, i.columns)
                 S.pairDotBackward(
                     dy.base, u, userIndex.pointer, i, itemIndex.pointer, scale: 5, count: users.count, du: du, dv: di)
-                return userStack.backward(normalise.0.backward(du, pass), pass.over(counts(users, pass.arena)))
-                    + itemStack.backward(normalise.1.backward(di, pass), pass.over(counts(items, pass.arena)))
+                let (user, item) = (normalise.0.backward(du, pass), normalise.1.backward(di, pass))
+                return userStack.backward(Operand(user), pass.over(counts(users, pass.arena)))
+                    + itemStack.backward(Operand(item), pass.over(counts(items, pass.arena)))
             })
     }
 

@@ -70,10 +70,10 @@ struct StepKernels {
     let inner = heads * headDimension
     let (requests, length) = (requests, workload.events)
     let events = requests * length
-    linear(events, n, 3 * inner, narrow: .output)
-    linear(events, inner, n, narrow: .input)
-    linear(events, n, 4 * n, bias: true, narrow: .output)
-    linear(events, 4 * n, n, bias: true, narrow: .input)
+    linear(events, n, 3 * inner, narrow: [.y, .dy])
+    linear(events, inner, n, narrow: [.x, .dx])
+    linear(events, n, 4 * n, bias: true, narrow: [.y, .dy])
+    linear(events, 4 * n, n, bias: true, narrow: [.x, .dx])
     layerNorm(events, n)
     layerNorm(events, n)
 
@@ -106,11 +106,13 @@ struct StepKernels {
 
   /// Input-512-act-256-act-128, an input part a product.
   private mutating func mapping(_ rows: Int, inputs: [Int], weighted: Bool) {
-    for (part, width) in inputs.enumerated() { linear(rows, width, 512, accumulates: part > 0) }
+    for (part, width) in inputs.enumerated() {
+      linear(rows, width, 512, accumulates: part > 0, narrow: [.dy])
+    }
     batchNorm(rows, 512, weighted: weighted)
-    linear(rows, 512, 256)
+    linear(rows, 512, 256, narrow: [.x, .dy])
     batchNorm(rows, 256, weighted: weighted)
-    linear(rows, 256, 128, bias: true)
+    linear(rows, 256, 128, bias: true, narrow: [.x])
     let (x, y, dx, norms) = (
       scratch.matrix(rows, 128), scratch.matrix(rows, 128), scratch.matrix(rows, 128),
       scratch.vector(rows)
@@ -129,20 +131,22 @@ struct StepKernels {
       guard requests < samples else { continue }
       let userIndex = index((0..<samples).map { Int32($0 / workload.samplesPerRequest) })
       let (product, y) = (scratch.matrix(requests, 512), scratch.matrix(samples, 512))
-      let summed = scratch.matrix(requests, 512)
+      let (summed, dy) = (
+        scratch.matrix(requests, 512), scratch.operand(samples, 512, productPrecision)
+      )
       add(.elementwise) {
         Float.gatherAddRows(product, index: userIndex, into: y)
         summed.base.update(repeating: 0, count: summed.count)
-        Float.scatterAddRows(y, index: userIndex, into: summed)
+        Float.scatterAddRows(dy, index: userIndex, into: summed)
       }
     }
-    for width in others { linear(samples, width, 512, accumulates: true) }
+    for width in others { linear(samples, width, 512, accumulates: true, narrow: [.dy]) }
     batchNorm(samples, 512, weighted: false)
-    linear(samples, 512, 256)
+    linear(samples, 512, 256, narrow: [.x, .dy])
     batchNorm(samples, 256, weighted: false)
-    linear(samples, 256, 128)
+    linear(samples, 256, 128, narrow: [.x, .dy])
     batchNorm(samples, 128, weighted: false)
-    linear(samples, 128, 1, bias: true)
+    linear(samples, 128, 1, bias: true, narrow: [.x])
   }
 
   private mutating func innerProduct() {
@@ -174,24 +178,20 @@ struct StepKernels {
 
   // MARK: Layers, forward and backward
 
-  /// Which side of a linear layer nothing but products read, so that it is narrow in bfloat16.
-  private enum Side { case input, output }
+  /// A linear layer's input and output, and their gradients.
+  private enum Side { case x, y, dx, dy }
 
+  /// - Parameter narrow: what nothing but products read and write, so that it is narrow in bfloat16.
   private mutating func linear(
     _ rows: Int, _ inputs: Int, _ outputs: Int, bias: Bool = false, accumulates: Bool = false,
-    narrow: Side? = nil
+    narrow: Set<Side> = []
   ) {
     let precision = productPrecision
-    let (inputPrecision, outputPrecision) = (
-      narrow == .input ? precision : .float32, narrow == .output ? precision : .float32
-    )
-    let (x, dx) = (
-      scratch.operand(rows, inputs, inputPrecision), scratch.operand(rows, inputs, inputPrecision)
-    )
-    let (y, dy) = (
-      scratch.operand(rows, outputs, outputPrecision),
-      scratch.operand(rows, outputs, outputPrecision)
-    )
+    func operand(_ side: Side, _ columns: Int) -> Operand<Float> {
+      scratch.operand(rows, columns, narrow.contains(side) ? precision : .float32)
+    }
+    let (x, dx) = (operand(.x, inputs), operand(.dx, inputs))
+    let (y, dy) = (operand(.y, outputs), operand(.dy, outputs))
     let (w, dw) = (scratch.matrix(inputs, outputs), scratch.matrix(inputs, outputs))
     let (b, db) = (scratch.vector(outputs), scratch.vector(outputs))
     let arena = arena
@@ -213,9 +213,9 @@ struct StepKernels {
   }
 
   private mutating func batchNorm(_ rows: Int, _ width: Int, weighted: Bool) {
-    let (x, y, dy, dx) = (
-      scratch.matrix(rows, width), scratch.matrix(rows, width), scratch.matrix(rows, width),
-      scratch.matrix(rows, width)
+    let (x, dy) = (scratch.matrix(rows, width), scratch.matrix(rows, width))
+    let (y, dx) = (
+      scratch.operand(rows, width, productPrecision), scratch.operand(rows, width, productPrecision)
     )
     let vectors = (0..<6).map { _ in scratch.vector(width) }
     let multiplicity = weighted ? UnsafePointer(scratch.vector(rows)) : nil

@@ -99,7 +99,8 @@ struct ServingSuite {
           zeros.withUnsafeBufferPointer { index in
             arena.reset()
             let users = mapping.forward(
-              [InputPart(shared, index: index.baseAddress), InputPart(own.rows(rows))], count: rows.count, pass)
+              [InputPart(shared, index: index.baseAddress), InputPart(own.rows(rows))], count: rows.count, pass
+            ).matrix
             Float.pairDot(
               users, nil, items.rows(rows), nil, scale: 5, count: rows.count, into: products + rows.lowerBound)
           }
@@ -108,7 +109,7 @@ struct ServingSuite {
         func student() {
           zeros.withUnsafeBufferPointer { index in
             arena.reset()
-            let users = mapping.forward([InputPart(shared), InputPart(own.rows(0..<1))], count: 1, pass)
+            let users = mapping.forward([InputPart(shared), InputPart(own.rows(0..<1))], count: 1, pass).matrix
             Float.pairDot(users, index.baseAddress, items, nil, scale: 5, count: candidates, into: products)
           }
         }

@@ -18,3 +18,7 @@
 
 HS_DECLARE_EMBEDDING(float, f32)
 HS_DECLARE_EMBEDDING(double, f64)
+
+/// Of narrow rows (see product.h); only where `hs_has_bf16`.
+void hs_scatter_add_rows_narrow(const float *x, long xstride, const int32_t *index, long rows, long columns, float *table,
+                                long tstride);

@@ -1,6 +1,7 @@
-// Sums over the rows of a narrow matrix.
+// Sums of the rows of a narrow matrix: of all, or of those that an index names together.
 #include "bf16.h"
 #include "include/dense.h"
+#include "include/embedding.h"
 
 #ifdef HS_AVX512
 /// Rows whose sum is begun anew, so that rounding errors do not grow with their number.
@@ -35,5 +36,16 @@ AVX512_BF16 void hs_add_column_sums_narrow(const float *x, long rows, long colum
             _mm512_mask_storeu_ps(to, lanes, _mm512_add_ps(_mm512_maskz_loadu_ps(lanes, to), total[i]));
         }
     }
+}
+
+AVX512_BF16 void hs_scatter_add_rows_narrow(const float *x, long xstride, const int32_t *index, long rows, long columns,
+                                            float *table, long tstride) {
+    for (long i = 0; i < rows; i++)
+        for (long c = 0; c < columns; c += 16) {
+            const __mmask16 there = FIRST_LANES(columns - c);
+            float *to = table + index[i] * tstride + c;
+            const __m512 sum = _mm512_add_ps(_mm512_maskz_loadu_ps(there, to), widened(there, x + i * xstride + c / 2));
+            _mm512_mask_storeu_ps(to, there, sum);
+        }
 }
 #endif
