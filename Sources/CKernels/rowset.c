@@ -8,12 +8,9 @@ static uint32_t slot_of(int32_t id, uint32_t log2_slots) {
     return ((uint32_t)id * 0x9E3779B1u) >> (32 - log2_slots);
 }
 
-int hs_row_set_init(hs_row_set *set) {
+void hs_row_set_init(hs_row_set *set, uint32_t rows) {
     memset(set, 0, sizeof *set);
-    set->log2_slots = 8;
-    set->epoch = 1;
-    set->slots = calloc((size_t)1 << set->log2_slots, sizeof(hs_row_slot));
-    return set->slots != NULL;
+    set->rows = rows;
 }
 
 void hs_row_set_free(hs_row_set *set) {
@@ -21,52 +18,56 @@ void hs_row_set_free(hs_row_set *set) {
     set->slots = NULL;
 }
 
-void hs_row_set_reset(hs_row_set *set, int32_t *unique) {
+int hs_row_set_reset(hs_row_set *set, int32_t *unique, size_t capacity) {
+    uint32_t log2_slots = 8;
+    while (((size_t)1 << log2_slots) < 2 * capacity) log2_slots++;  // at most half of them are ever taken
+    set->log2_slots = log2_slots;
+    set->direct = set->rows <= (uint32_t)1 << log2_slots;
     set->unique = unique;
     set->count = 0;
-    if (++set->epoch == 0) {  // once in 2^32 batches, old epochs could look new
-        memset(set->slots, 0, sizeof(hs_row_slot) << set->log2_slots);
-        set->epoch = 1;
+    const size_t slots = set->direct ? set->rows : (size_t)1 << log2_slots;
+    if (slots > set->room) {
+        free(set->slots);
+        set->slots = malloc(slots * sizeof *set->slots);
+        set->room = set->slots ? slots : 0;
+        if (!set->slots) return 0;
     }
-}
-
-// Twice the slots; at most half of them are ever taken.
-static int grow(hs_row_set *set) {
-    uint32_t log2_slots = set->log2_slots + 1;
-    uint32_t mask = ((uint32_t)1 << log2_slots) - 1;
-    hs_row_slot *slots = calloc((size_t)1 << log2_slots, sizeof(hs_row_slot));
-    if (!slots) return 0;
-    for (size_t i = 0; i < set->count; i++) {
-        uint32_t at = slot_of(set->unique[i], log2_slots);
-        while (slots[at].epoch) at = (at + 1) & mask;
-        slots[at] = (hs_row_slot){.epoch = 1, .id = set->unique[i], .local = (int32_t)i};
-    }
-    free(set->slots);
-    set->slots = slots;
-    set->log2_slots = log2_slots;
-    set->epoch = 1;
+    if (slots > 0) memset(set->slots, 0, slots * sizeof *set->slots);
     return 1;
 }
 
-int hs_row_set_add(hs_row_set *set, const int32_t *ids, size_t count, int32_t *local) {
-    const size_t ahead = 12;
-    for (size_t i = 0; i < count; i++) {
-        if (i + ahead < count) __builtin_prefetch(set->slots + slot_of(ids[i + ahead], set->log2_slots), 1);
-        const int32_t id = ids[i];
-        const uint32_t mask = ((uint32_t)1 << set->log2_slots) - 1;
-        uint32_t at = slot_of(id, set->log2_slots);
-        while (set->slots[at].epoch == set->epoch && set->slots[at].id != id) at = (at + 1) & mask;
-        hs_row_slot *slot = set->slots + at;
-        if (slot->epoch != set->epoch) {
-            *slot = (hs_row_slot){.epoch = set->epoch, .id = id, .local = (int32_t)set->count};
-            set->unique[set->count++] = id;
-            local[i] = slot->local;
-            if (set->count > mask / 2 && !grow(set)) return 0;
-        } else {
-            local[i] = slot->local;
+// No id meets another's slot, so that but for an id's first time there is nothing to guess wrong.
+static size_t add_directly(hs_row_set *set, const int32_t *ids, size_t count, int32_t *local) {
+    int32_t *slots = set->slots;
+    size_t known = set->count, i = 0;
+    for (; i < count && (uint32_t)ids[i] < set->rows; i++) {
+        int32_t *slot = slots + ids[i];
+        if (*slot == 0) {
+            set->unique[known++] = ids[i];
+            *slot = (int32_t)known;
         }
+        local[i] = *slot - 1;
     }
-    return 1;
+    set->count = known;
+    return i;
+}
+
+size_t hs_row_set_add(hs_row_set *set, const int32_t *ids, size_t count, int32_t *local) {
+    if (set->direct) return add_directly(set, ids, count, local);
+    const uint32_t mask = ((uint32_t)1 << set->log2_slots) - 1;
+    int32_t *slots = set->slots, *unique = set->unique;
+    size_t known = set->count, i = 0;
+    for (; i < count && (uint32_t)ids[i] < set->rows; i++) {
+        uint32_t at = slot_of(ids[i], set->log2_slots);
+        while (slots[at] != 0 && unique[slots[at] - 1] != ids[i]) at = (at + 1) & mask;
+        if (slots[at] == 0) {
+            unique[known++] = ids[i];
+            slots[at] = (int32_t)known;
+        }
+        local[i] = slots[at] - 1;
+    }
+    set->count = known;
+    return i;
 }
 
 ptrdiff_t hs_group_by_stripe(const int32_t *rows, size_t count, uint32_t limit, uint32_t stripes, int32_t *order,

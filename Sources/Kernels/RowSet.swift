@@ -8,8 +8,8 @@ import CKernels
 ///     rowSet.unique               // 7, 3, 9
 ///
 /// Ids keep the order in which they first appear, so the result is a function of the batch alone. O(1) an
-/// occurrence; memory in proportion to the largest batch, none allocated once that has been seen. Not
-/// thread-safe: one a worker and table.
+/// occurrence; memory in proportion to the largest batch, none allocated once that has been seen. Not thread-safe: one a
+/// worker and table.
 public final class RowSet {
     private var table = hs_row_set()
     private var unique32: UnsafeMutablePointer<Int32>
@@ -18,8 +18,9 @@ public final class RowSet {
     private var room = 0
     private var used = 0
 
-    public init() {
-        precondition(hs_row_set_init(&table) != 0, "RowSet: out of memory")
+    /// - Parameter rows: of the table; ids are below it.
+    public init(rows: Int) {
+        hs_row_set_init(&table, UInt32(clamping: rows))
         unique32 = .allocate(capacity: 1)
         locals = .allocate(capacity: 1)
     }
@@ -42,16 +43,17 @@ public final class RowSet {
         }
         self.capacity = capacity
         used = 0
-        hs_row_set_reset(&table, unique32)
+        precondition(hs_row_set_reset(&table, unique32, capacity) != 0, "RowSet: out of memory")
     }
 
-    /// Adds ids, not negative, and returns the place of each among `unique`; valid until the next `reset`.
+    /// Adds ids, not negative and below the table's rows, and returns the place of each among `unique`; valid until the next `reset`.
     @discardableResult
     public func add(ids: UnsafeBufferPointer<Int32>) -> UnsafePointer<Int32> {
         precondition(used + ids.count <= capacity, "RowSet: \(used + ids.count) ids after reset(capacity: \(capacity))")
         let local = locals + used
         guard let base = ids.baseAddress else { return UnsafePointer(local) }
-        precondition(hs_row_set_add(&table, base, ids.count, local) != 0, "RowSet: out of memory")
+        let added = hs_row_set_add(&table, base, ids.count, local)
+        precondition(added == ids.count, "RowSet: row \(ids[added]) of a table of \(table.rows)")
         used += ids.count
         return UnsafePointer(local)
     }

@@ -41,7 +41,7 @@ public final class EmbeddingExchange<S: Scalar> {
         tables = registry.tables
         occurrences = registry.occurrences
         self.arena = arena
-        rowSets = registry.tables.map { _ in RowSet() }
+        rowSets = registry.tables.map { RowSet(rows: $0.rows) }
         let none = UnsafePointer<Int32>(bitPattern: 4)!
         local = occurrences.map { _ in none }
         inTable = local

@@ -25,7 +25,7 @@ final class SynchronousLoop: TrainingLoop {
         self.workers = workers
         self.server = server
         self.sides = sides
-        merged = workers[0].graph.exchange.tables.map { MergedRows(dimension: $0.dimension) }
+        merged = workers[0].graph.exchange.tables.map { MergedRows(rows: $0.rows, dimension: $0.dimension) }
         barrier = Barrier(count: workers.count)
         results = ShareResults(count: workers.count)
     }
@@ -200,10 +200,13 @@ private struct Deal<Thing> {
 /// Gradient rows of several workers summed by row id, in the workers' order.
 private final class MergedRows {
     private let dimension: Int
-    private let rowSet = RowSet()
+    private let rowSet: RowSet
     private let arena = Arena<Float>()
 
-    init(dimension: Int) { self.dimension = dimension }
+    init(rows: Int, dimension: Int) {
+        self.dimension = dimension
+        rowSet = RowSet(rows: rows)
+    }
 
     func sum(
         _ exchanges: [EmbeddingExchange<Float>], table: Int

@@ -19,7 +19,8 @@ import Testing
     }
 
     func check(_ lists: [[Int32]], _ rowSet: RowSet) {
-        rowSet.reset(capacity: lists.reduce(0) { $0 + $1.count })
+        // More room than is needed changes nothing.
+        rowSet.reset(capacity: lists.reduce(lists.count * 7) { $0 + $1.count })
         let pointers = lists.map { ids in ids.withUnsafeBufferPointer { rowSet.add(ids: $0) } }
         let expected = reference(lists)
         #expect(Array(rowSet.unique) == expected.unique)
@@ -30,11 +31,13 @@ import Testing
         }
     }
 
-    @Test func agreesWithADictionaryAcrossManyBatches() {
+    /// With a slot for each row, hashed, and now one and then the other.
+    @Test(arguments: [1, 256, 10_000, .max])
+    func agreesWithADictionaryAcrossManyBatches(rows: Int) {
         var random = SplitMix(state: 11)
-        let rowSet = RowSet()
+        let rowSet = RowSet(rows: rows)
         for batch in 0..<300 {
-            let span = ([1, 2, 100, 10_000, .max] as [Int32]).randomElement(using: &random)!
+            let span = min(([1, 2, 100, 10_000, .max] as [Int32]).randomElement(using: &random)!, Int32(clamping: rows))
             let lists = (0..<Int.random(in: 0...4, using: &random)).map { _ in
                 (0..<Int.random(in: 0...(batch % 7 == 0 ? 3000 : 50), using: &random)).map { _ in
                     Int32.random(in: 0...(span - 1), using: &random)
@@ -45,7 +48,7 @@ import Testing
     }
 
     @Test func extremesAndRunsOfIds() {
-        let rowSet = RowSet()
+        let rowSet = RowSet(rows: .max)
         check([[0], [.max, 0], []], rowSet)
         check([Array(0..<5000)], rowSet)
         check([Array((0..<5000).reversed()), Array(0..<5000)], rowSet)
@@ -54,9 +57,17 @@ import Testing
         check([], rowSet)
     }
 
+    @Test func aRowThatTheTableLacksTraps() async {
+        await #expect(processExitsWith: .failure) {
+            let rowSet = RowSet(rows: 3)
+            rowSet.reset(capacity: 2)
+            _ = [Int32(2), 3].withUnsafeBufferPointer { rowSet.add(ids: $0) }
+        }
+    }
+
     @Test func moreThanTheCapacityTraps() async {
         await #expect(processExitsWith: .failure) {
-            let rowSet = RowSet()
+            let rowSet = RowSet(rows: .max)
             rowSet.reset(capacity: 1)
             _ = [Int32(1), 2].withUnsafeBufferPointer { rowSet.add(ids: $0) }
         }

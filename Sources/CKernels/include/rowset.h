@@ -3,30 +3,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// A set of ids of rows: one slot a row, or, where the table has more rows than that would take, an open-addressing table
+// with linear probing. It is sized for what comes, and zeroed as it is emptied: that is a pass over few cache lines, which
+// are then at hand, where slots left from the batch before would be fetched from memory one by one.
 typedef struct {
-    uint32_t epoch;
-    int32_t id;
-    int32_t local;
-    int32_t unused;  // 16 bytes, so that no slot straddles a cache line
-} hs_row_slot;
-
-// An open-addressing set of row ids with linear probing. A slot belongs to the set when its epoch is the
-// set's, so emptying the set is one increment.
-typedef struct {
-    hs_row_slot *slots;
+    int32_t *slots;   // one more than the id's position in `unique`, or 0
+    size_t room;      // slots that there is memory for
+    uint32_t rows;    // of the table
+    int direct;       // whether a row has its own slot
     uint32_t log2_slots;
-    uint32_t epoch;
     int32_t *unique;  // ids in order of first appearance; the caller's, with room for all of them
     size_t count;
 } hs_row_set;
 
-// False when out of memory.
-int hs_row_set_init(hs_row_set *set);
+// Of ids below `rows`.
+void hs_row_set_init(hs_row_set *set, uint32_t rows);
 void hs_row_set_free(hs_row_set *set);
-// Empties the set; `unique` is where ids go from now on.
-void hs_row_set_reset(hs_row_set *set, int32_t *unique);
-// local[i] = position of ids[i] in `unique`, adding what is new. False when out of memory.
-int hs_row_set_add(hs_row_set *set, const int32_t *ids, size_t count, int32_t *local);
+// Empties the set for at most `capacity` ids; `unique` is where they go from now on. False when out of memory.
+int hs_row_set_reset(hs_row_set *set, int32_t *unique, size_t capacity);
+// local[i] = position of ids[i] in `unique`, adding what is new. Returns how many were taken: fewer than `count` where the
+// next id is not below `rows`.
+size_t hs_row_set_add(hs_row_set *set, const int32_t *ids, size_t count, int32_t *local);
 
 // Sorts positions 0 ..< count by rows[i] & (stripes - 1), stably: stripe s has order[starts[s]] ..<
 // order[starts[s + 1]]. starts has stripes + 1 elements; stripes is a power of two. Returns the first position
