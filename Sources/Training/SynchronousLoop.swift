@@ -5,6 +5,7 @@ import Logs
 import Parameters
 import Rankers
 import Schema
+import Synchronization
 
 /// All workers take a share of the same batch; their gradients are summed in the workers' order and applied
 /// once. Bit-reproducible for a seed and a worker count. Batch norm's statistics are each share's own.
@@ -19,6 +20,8 @@ final class SynchronousLoop: TrainingLoop {
     private let merged: [MergedRows]
     private let barrier: Barrier
     private let results: ShareResults
+    /// How many parts of this step's push workers have taken.
+    private let taken = Atomic(0)
 
     init(pool: WorkerPool, workers: [Worker], server: any ParameterServer, sides: [Side]) {
         self.pool = pool
@@ -43,6 +46,8 @@ final class SynchronousLoop: TrainingLoop {
             if index == 0 { lead.next() }
             barrier.wait()
             guard let step = lead.step else { return }
+            // Here nobody pushes: all are done with the step before, and none begins before the next barrier.
+            if index == 0 { taken.store(0, ordering: .relaxed) }
             if index < step.shares { compute(index, step) }
             barrier.wait()
             if let bad = (0..<step.shares).lazy.compactMap({ self.results[$0].notFinite }).first {
@@ -73,7 +78,8 @@ final class SynchronousLoop: TrainingLoop {
                 labels: Array(step.batch.targets.labels[0][first]), student: logits.student, teacher: logits.teacher))
     }
 
-    /// One worker's part of summing the shares' gradients and pushing them: parameters are dealt out to the workers.
+    /// One worker's part of summing the shares' gradients and pushing them: a worker that is done with a part takes the next.
+    /// Who does it makes no difference to the result.
     private func push(_ index: Int, _ step: StepLead.Step) {
         let (owners, rate) = (step.phase.owners, step.plan.learningRate)
         guard step.shares > 1 else {
@@ -82,8 +88,11 @@ final class SynchronousLoop: TrainingLoop {
         }
         let shares = workers[..<step.shares]
         let exchanges = shares.map(\.graph.exchange)
-        for part in Deal(weights: parts(owners, exchanges), among: workers.count)[index] {
-            switch part {
+        let parts = parts(owners, exchanges)
+        while true {
+            let number = taken.add(1, ordering: .relaxed).oldValue
+            guard number < parts.count else { return }
+            switch parts[number] {
             case .dense(let range):
                 sum(shares, range, into: workers[index].gradients)
                 server.pushDense(workers[index].gradients, ranges: [range], learningRate: rate)
@@ -110,13 +119,15 @@ final class SynchronousLoop: TrainingLoop {
 
     private enum Part { case dense(Range<Int>), table(Int) }
 
-    /// What there is to push, with about what it costs: an element of a row, which has to be found, as much as two dense ones.
-    private func parts(_ owners: Set<Owner>, _ exchanges: [EmbeddingExchange<Float>]) -> [(Part, Int)] {
-        let dense = workers[0].graph.layout.ranges(of: owners, merged: false).map { (Part.dense($0), $0.count) }
+    /// What there is to push, what costs most first: all workers agree on the order, and none begins something long when the
+    /// others are nearly done. An element of a row, which has to be found, costs about as much as two dense ones.
+    private func parts(_ owners: Set<Owner>, _ exchanges: [EmbeddingExchange<Float>]) -> [Part] {
+        let dense = workers[0].graph.layout.ranges(of: owners, merged: false).map { (Part.dense($0), cost: $0.count) }
         let tables = exchanges[0].tables.enumerated().filter { owners.contains($1.owner) }.map { table, it in
-            (Part.table(table), 2 * it.dimension * exchanges.reduce(0) { $0 + $1.rows(table).count })
+            (Part.table(table), cost: 2 * it.dimension * exchanges.reduce(0) { $0 + $1.rows(table).count })
         }
-        return dense + tables
+        return (tables + dense).enumerated().sorted { ($0.element.cost, $1.offset) > ($1.element.cost, $0.offset) }
+            .map(\.element.0)
     }
 }
 
@@ -179,22 +190,6 @@ private final class StepLead: @unchecked Sendable {
         if let failure { throw failure }
         return SegmentOutcome(batches: done, epochEnded: epochEnded)
     }
-}
-
-/// Things of different weight dealt out to hands of about equal weight: the heaviest first, each to the lightest hand.
-private struct Deal<Thing> {
-    private var hands: [(things: [Thing], weight: Int)]
-
-    init(weights: [(Thing, Int)], among count: Int) {
-        hands = Array(repeating: ([], 0), count: count)
-        for (thing, weight) in weights.sorted(by: { $0.1 > $1.1 }) {
-            let lightest = hands.indices.min { hands[$0].weight < hands[$1].weight }!
-            hands[lightest].things.append(thing)
-            hands[lightest].weight += weight
-        }
-    }
-
-    subscript(hand: Int) -> [Thing] { hands[hand].things }
 }
 
 /// Gradient rows of several workers summed by row id, in the workers' order.
