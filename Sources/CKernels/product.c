@@ -31,7 +31,8 @@ void hs_product_blocks(const hs_product *product, hs_block_function *block, long
         const long k = product->k - p < inner ? product->k - p : inner;
         const int isLast = p + k == product->k;
         // What A holds of a block of rows is to stay in the second-level cache while strips of B go by.
-        const long rows = k > 0 && HS_LEFT_BLOCK / k > 48 ? HS_LEFT_BLOCK / k & ~1l : 48;
+        // It is cut after whole tiles, be they of 6, 8 or 12 rows.
+        const long rows = k > 0 && HS_LEFT_BLOCK / k > 48 ? HS_LEFT_BLOCK / k / 24 * 24 : 48;
         for (long i = 0; i < product->m; i += rows) {
             part.m = product->m - i < rows ? product->m - i : rows;
             part.k = k;
