@@ -23,12 +23,21 @@ func makeParameterServer(_ run: RunConfiguration, plan: DistillationPlan) -> Loc
                 rows: table.rows, dimension: table.dimension, deviation: Float(run.networks.embeddingDeviation))
         },
         optimiser: run.training.optimiser.optimiser, statisticMomentum: Float(run.networks.batchNormMomentum),
-        seed: run.seed)
+        seed: run.seed, shards: run.training.tableShards)
     let initial = graph.layout.initialValues(seed: run.seed) { name in
         name.hasPrefix("shared.") ? "student." + name.dropFirst("shared.".count) : name
     }
     initial.withUnsafeBufferPointer { server.setDense(from: $0.baseAddress!) }
     return server
+}
+
+extension TrainingConfiguration {
+    /// Locks of a table. Synchronous workers, like a single one, push a table one at a time. Of the others, each holds one
+    /// lock, and of four times as many one is free; more would be no freer, and take rows further out of their order.
+    var tableShards: Int {
+        guard workers > 1, !synchronous else { return 1 }
+        return min(64, 1 << (Int.bitWidth - (4 * workers - 1).leadingZeroBitCount))
+    }
 }
 
 extension OptimiserConfiguration {
