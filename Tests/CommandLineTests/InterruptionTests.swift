@@ -42,7 +42,9 @@ struct InterruptionTests {
                 break
             }
             program.kill(SIGKILL)
-            #expect(program.end(within: 10)?.code == -SIGKILL)
+            let code = program.end(within: 10)?.code
+            if code == 0 { break }  // It had just ended by itself.
+            #expect(code == -SIGKILL)
             kills += 1
             guard kills <= 6 else { break }
         }

@@ -73,8 +73,9 @@ import Testing
     func bfloat16(_ of: (task: RankingTask, method: Method), batchNorm: Bool) {
         var synthetic = SyntheticRun(of.task, of.method)
         synthetic.run.networks.batchNorm = batchNorm
-        // Heads of an odd dimension stay float32 inside a network that does not.
-        synthetic.run.networks.attention.headDimension = batchNorm ? 4 : 3
+        // Heads of an odd dimension stay float32 inside a network that does not. (They go with batch norm since it leaves
+        // some columns of the deepest teacher nearly constant on so small a batch, and those blow any rounding up.)
+        synthetic.run.networks.attention.headDimension = batchNorm ? 3 : 4
         let batch = synthetic.batch()
         let wide = options(batch, lambda: 0.5)
         var rounded = wide

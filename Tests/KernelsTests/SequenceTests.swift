@@ -119,7 +119,7 @@ struct SequenceTests {
 
     @Test(
         "Attention in bfloat16 is that of float32 to one part in a hundred, and no less rounded than it says",
-        .enabled(if: Processor.hasBFloat16), arguments: [8, 18, 32, 48], [false, true])
+        .enabled(if: Processor.hasBFloat16), arguments: [2, 4, 8, 18, 32, 48], [false, true])
     func attentionInBFloat16(d: Int, keeps: Bool) {
         var random = SplitMix(state: 14)
         let heads = 3
