@@ -23,7 +23,6 @@ long hs_packed_count(long k, long n) { return strips(n) * HS_STRIP * k; }
 
 void hs_product_blocks(const hs_product *product, hs_block_function *block, long innerPerRow) {
     hs_product part = *product;
-    // Sums cannot be put down in a narrow C.
     const int isTransposed = product->arow == 1;
     long inner = innerPerRow == 1 && isTransposed ? HS_LONG_INNER_BLOCK : HS_INNER_BLOCK;
     if (product->cnarrow && product->k > inner) inner = product->k;  // no sum can be put down in a narrow C

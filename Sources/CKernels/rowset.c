@@ -20,7 +20,7 @@ void hs_row_set_free(hs_row_set *set) {
 
 int hs_row_set_reset(hs_row_set *set, int32_t *unique, size_t capacity) {
     uint32_t log2_slots = 8;
-    while (((size_t)1 << log2_slots) < 2 * capacity) log2_slots++;  // at most half of them are ever taken
+    while (log2_slots < 31 && ((size_t)1 << log2_slots) < 2 * capacity) log2_slots++;  // at most half are ever taken
     set->log2_slots = log2_slots;
     set->direct = set->rows <= (uint32_t)1 << log2_slots;
     set->unique = unique;
