@@ -11,6 +11,7 @@ import CKernels
 /// occurrence; memory in proportion to the largest batch, none allocated once that has been seen. Not thread-safe: one a
 /// worker and table.
 public final class RowSet {
+    private let name: String
     private var table = hs_row_set()
     private var unique32: UnsafeMutablePointer<Int32>
     private var locals: UnsafeMutablePointer<Int32>
@@ -18,9 +19,12 @@ public final class RowSet {
     private var room = 0
     private var used = 0
 
-    /// - Parameter rows: of the table; ids are below it.
-    public init(rows: Int) {
-        hs_row_set_init(&table, UInt32(clamping: rows))
+    /// - Parameters:
+    ///   - table: its name, for whom an id that it has no row for is reported to.
+    ///   - rows: of the table; ids are below it.
+    public init(of table: String, rows: Int) {
+        name = table
+        hs_row_set_init(&self.table, UInt32(clamping: rows))
         unique32 = .allocate(capacity: 1)
         locals = .allocate(capacity: 1)
     }
@@ -46,14 +50,15 @@ public final class RowSet {
         precondition(hs_row_set_reset(&table, unique32, capacity) != 0, "RowSet: out of memory")
     }
 
-    /// Adds ids, not negative and below the table's rows, and returns the place of each among `unique`; valid until the next `reset`.
+    /// Adds ids, not negative and below the table's rows, and returns the place of each among `unique`; valid until the
+    /// next `reset`.
     @discardableResult
     public func add(ids: UnsafeBufferPointer<Int32>) -> UnsafePointer<Int32> {
         precondition(used + ids.count <= capacity, "RowSet: \(used + ids.count) ids after reset(capacity: \(capacity))")
         let local = locals + used
         guard let base = ids.baseAddress else { return UnsafePointer(local) }
         let added = hs_row_set_add(&table, base, ids.count, local)
-        precondition(added == ids.count, "RowSet: row \(ids[added]) of a table of \(table.rows)")
+        precondition(added == ids.count, "table '\(name)': row \(ids[added]) of \(table.rows)")
         used += ids.count
         return UnsafePointer(local)
     }

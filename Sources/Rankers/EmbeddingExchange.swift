@@ -41,7 +41,7 @@ public final class EmbeddingExchange<S: Scalar> {
         tables = registry.tables
         occurrences = registry.occurrences
         self.arena = arena
-        rowSets = registry.tables.map { RowSet(rows: $0.rows) }
+        rowSets = registry.tables.map { RowSet(of: $0.name, rows: $0.rows) }
         let none = UnsafePointer<Int32>(bitPattern: 4)!
         local = occurrences.map { _ in none }
         inTable = local
@@ -68,7 +68,6 @@ public final class EmbeddingExchange<S: Scalar> {
     public func bind(_ regular: RegularInputs, privileged: PrivilegedInputs?) -> BoundBatch<S> {
         integers.reset()
         collectRows(regular, privileged)
-        checkRows()
         valueMatrices = tables.indices.map {
             whole[$0] == nil ? arena.matrix(rows($0).count, tables[$0].dimension) : nil
         }
@@ -119,16 +118,6 @@ public final class EmbeddingExchange<S: Scalar> {
             local[number] = ids.withUnsafeBufferPointer { rowSets[occurrence.table].add(ids: $0) }
             if whole[occurrence.table] != nil { inTable[number] = copy(ids) }
             bags[number] = offsets(occurrence.source, regular, privileged).map(copy)
-        }
-    }
-
-    /// Nobody else looks at the rows of a table that is read where it lies before they are read.
-    private func checkRows() {
-        for table in tables.indices where whole[table] != nil {
-            let largest = rows(table).lazy.map(UInt32.init(bitPattern:)).max() ?? 0
-            precondition(
-                largest < tables[table].rows || rows(table).isEmpty,
-                "table '\(tables[table].name)': row \(Int32(bitPattern: largest)) of \(tables[table].rows)")
         }
     }
 

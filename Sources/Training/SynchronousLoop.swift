@@ -28,7 +28,7 @@ final class SynchronousLoop: TrainingLoop {
         self.workers = workers
         self.server = server
         self.sides = sides
-        merged = workers[0].graph.exchange.tables.map { MergedRows(rows: $0.rows, dimension: $0.dimension) }
+        merged = workers[0].graph.exchange.tables.map { MergedRows(of: $0) }
         barrier = Barrier(count: workers.count)
         results = ShareResults(count: workers.count)
     }
@@ -198,9 +198,9 @@ private final class MergedRows {
     private let rowSet: RowSet
     private let arena = Arena<Float>()
 
-    init(rows: Int, dimension: Int) {
-        self.dimension = dimension
-        rowSet = RowSet(rows: rows)
+    init(of table: EmbeddingTable) {
+        dimension = table.dimension
+        rowSet = RowSet(of: table.name, rows: table.rows)
     }
 
     func sum(

@@ -35,7 +35,7 @@ import Testing
     @Test(arguments: [1, 256, 10_000, .max])
     func agreesWithADictionaryAcrossManyBatches(rows: Int) {
         var random = SplitMix(state: 11)
-        let rowSet = RowSet(rows: rows)
+        let rowSet = RowSet(of: "t", rows: rows)
         for batch in 0..<300 {
             let span = min(([1, 2, 100, 10_000, .max] as [Int32]).randomElement(using: &random)!, Int32(clamping: rows))
             let lists = (0..<Int.random(in: 0...4, using: &random)).map { _ in
@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test func extremesAndRunsOfIds() {
-        let rowSet = RowSet(rows: .max)
+        let rowSet = RowSet(of: "t", rows: .max)
         check([[0], [.max, 0], []], rowSet)
         check([Array(0..<5000)], rowSet)
         check([Array((0..<5000).reversed()), Array(0..<5000)], rowSet)
@@ -59,7 +59,7 @@ import Testing
 
     @Test func aRowThatTheTableLacksTraps() async {
         await #expect(processExitsWith: .failure) {
-            let rowSet = RowSet(rows: 3)
+            let rowSet = RowSet(of: "t", rows: 3)
             rowSet.reset(capacity: 2)
             _ = [Int32(2), 3].withUnsafeBufferPointer { rowSet.add(ids: $0) }
         }
@@ -67,7 +67,7 @@ import Testing
 
     @Test func moreThanTheCapacityTraps() async {
         await #expect(processExitsWith: .failure) {
-            let rowSet = RowSet(rows: .max)
+            let rowSet = RowSet(of: "t", rows: .max)
             rowSet.reset(capacity: 1)
             _ = [Int32(1), 2].withUnsafeBufferPointer { rowSet.add(ids: $0) }
         }
