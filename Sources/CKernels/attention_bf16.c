@@ -6,11 +6,13 @@
 
 #ifdef HS_AVX512
 
-static AVX512_BF16 void multiply(long rows, long pairs, long columns, const float *a, long arow, long ainner,
-                                 const float *b, long brow, float *c, long cstride, int isNarrow, int accumulates,
-                                 const hs_ahead *ahead) {
-    multiply_by(hs_bf16_tile_rows, rows, pairs, columns, a, arow, ainner, b, brow, c, cstride, isNarrow, accumulates,
-                ahead);
+#define TARGET AVX512_BF16
+#define TILE_ROWS hs_bf16_tile_rows
+#define MULTIPLY_ADD(sum, left, right) _mm512_dpbf16_ps(sum, (__m512bh)(left), (__m512bh)(right))
+#include "attention_rows.h"
+
+static APART AVX512_BF16 void softmax(float *p, long pstride, long rows, long n, float scale, float *over, float *lse) {
+    softmax_rows(ROUGH, p, pstride, rows, n, scale, over, lse);
 }
 
 // Rows of `n` floats times `factors`, each in pairs, zero after its end.
@@ -38,13 +40,13 @@ AVX512_BF16 void hs_attention_bf16(const float *qkv, long qkvstride, const int32
             float *rounded = keeps ? probabilities + kept_from(first, n, h, heads, np / 2) : scratch;
             hs_ahead next[HS_AHEAD] = {{0, 0}};
             if (keeps) ask_kept(next, pairs, probabilities, first, n, h, heads, np / 2);
-            transpose_rows(k, qkvstride, n, half, keys, np);
+            transpose_rows(k, qkvstride, keys_in_vectors(n), half, keys, np);
             pack_narrow_rows(v, qkvstride, n, d, values, dp);
             for (long i = 0; i < n; i += QUERIES) {
                 const long rows = n - i < QUERIES ? n - i : QUERIES;
                 float over[QUERIES], lse[QUERIES];
-                multiply(rows, half, np, q + i * qkvstride, qkvstride, 1, keys, np, p, np, 0, 0, 0);
-                softmax_rows(ROUGH, p, np, rows, n, scale, over, lse);
+                multiply_keys(rows, half, n, q + i * qkvstride, qkvstride, k, qkvstride, keys, np, p);
+                softmax(p, np, rows, n, scale, over, lse);
                 pair_scaled_rows(p, np, rows, n, over, rounded, np / 2);
                 multiply(rows, pairs, d, rounded, np / 2, 1, values, dp, out + (first + i) * outstride + h * half, outstride,
                          1, 0, next);
@@ -53,22 +55,6 @@ AVX512_BF16 void hs_attention_bf16(const float *qkv, long qkvstride, const int32
         }
     }
 }
-
-// <out, dout> of a row of `half` pairs, in all lanes.
-static AVX512_BF16 __m512 delta_of_pairs(const float *out, const float *dout, long half) {
-    __m512 product = _mm512_setzero_ps();
-    for (long c = 0; c < half; c += 16) {
-        const __mmask16 there = FIRST_LANES(half - c);
-        product = _mm512_dpbf16_ps(product, (__m512bh)_mm512_maskz_loadu_epi32(there, out + c),
-                                   (__m512bh)_mm512_maskz_loadu_epi32(there, dout + c));
-    }
-    return _mm512_set1_ps(_mm512_reduce_add_ps(product));
-}
-
-typedef struct {
-    const float *out, *dout;
-    long outstride, doutstride;
-} hs_output_rows;
 
 // scores -> P = 2^(scale scores - lse), in pairs along a row.
 static AVX512_BF16 void probability_pairs(const float *scores, long rows, long n, long np, float scale, const float *lse,
@@ -89,19 +75,15 @@ static AVX512_BF16 void probability_pairs(const float *scores, long rows, long n
     }
 }
 
-// Of P in pairs along its rows and dp = dout V^T: P in pairs of rows, dS = P (dp - delta) scale in pairs of rows and in
+// Of P in pairs along its rows and dp = dout V^T: P in pairs of rows, dS = P (scale dp - delta) in pairs of rows and in
 // pairs along each row, all zero from n to np.
-static AVX512_BF16 void softmax_backward_pairs(const float *p, const float *dp, long rows, long n, long np, long half,
-                                               float scale, const hs_output_rows *kept, float *probabilities,
-                                               float *slopes, float *slopesInRow) {
+static AVX512_BF16 void softmax_backward_pairs(const float *p, const float *dp, long rows, long n, long np, float scale,
+                                               const float *delta, float *probabilities, float *slopes,
+                                               float *slopesInRow) {
     const __m512 factor = _mm512_set1_ps(scale);
     for (long i = 0; i < rows; i += 2) {
         const int two = i + 1 < rows;
-        __m512 delta[2];
-        UNROLL for (int l = 0; l < 2; l++) {
-            const long row = two ? i + l : i;
-            delta[l] = delta_of_pairs(kept->out + row * kept->outstride, kept->dout + row * kept->doutstride, half);
-        }
+        const __m512 less[2] = {_mm512_set1_ps(delta[i]), _mm512_set1_ps(two ? delta[i + 1] : 0)};
         for (long j = 0; j < np; j += 32) {
             __m512 slope[2][2];
             UNROLL for (int v = 0; v < 2; v++) {
@@ -112,8 +94,8 @@ static AVX512_BF16 void softmax_backward_pairs(const float *p, const float *dp, 
                     const long row = two ? i + l : i;
                     const __mmask16 lanes = l == 1 && !two ? (__mmask16)0 : there;
                     probability[l] = widened(lanes, p + row * (np / 2) + c / 2);
-                    slope[l][v] = _mm512_maskz_mul_ps(lanes, _mm512_mul_ps(probability[l], factor),
-                                                      _mm512_sub_ps(_mm512_loadu_ps(dp + row * np + c), delta[l]));
+                    slope[l][v] = _mm512_maskz_mul_ps(
+                        lanes, probability[l], _mm512_fmsub_ps(factor, _mm512_loadu_ps(dp + row * np + c), less[l]));
                 }
                 _mm512_storeu_si512(probabilities + i / 2 * np + c, pairs_of_rows(probability[0], probability[1]));
                 _mm512_storeu_si512(slopes + i / 2 * np + c, pairs_of_rows(slope[0][v], slope[1][v]));
@@ -157,28 +139,24 @@ AVX512_BF16 void hs_attention_backward_bf16(const float *qkv, long qkvstride, co
                                                   {nextout, outstride}, {nextout + pairs * outstride, outstride}};
             hs_ahead lastAhead[HS_AHEAD] = {{0, 0}};
             if (kept) ask_kept(lastAhead, pairs, probabilities, first, n, h, heads, np / 2);
-            if (!kept) transpose_rows(k, qkvstride, n, half, keys, np);
-            transpose_rows(v, qkvstride, n, half, values, np);
+            if (!kept) transpose_rows(k, qkvstride, keys_in_vectors(n), half, keys, np);
+            transpose_rows(v, qkvstride, keys_in_vectors(n), half, values, np);
             pack_narrow_rows(k, qkvstride, n, d, keyRows, dp);
             float *sumOfK = several ? sumk : dk, *sumOfV = several ? sumv : dv;
             const long sumstride = several ? dp : dqkvstride;
             for (long i = 0; i < n; i += QUERIES) {
                 const long rows = n - i < QUERIES ? n - i : QUERIES, rowPairs = (rows + 1) / 2;
                 const float *qi = q + i * qkvstride, *g = dout + (first + i) * doutstride + h * half;
-                const hs_output_rows output = {
-                    .out = out + (first + i) * outstride + h * half,
-                    .outstride = outstride,
-                    .dout = g,
-                    .doutstride = doutstride,
-                };
                 const float *p = kept ? probabilities + kept_from(first, n, h, heads, np / 2) : scratch;
                 if (!kept) {
-                    multiply(rows, half, np, qi, qkvstride, 1, keys, np, scores, np, 0, 0, 0);
+                    multiply_keys(rows, half, n, qi, qkvstride, k, qkvstride, keys, np, scores);
                     probability_pairs(scores, rows, n, np, scale * LOG2_E, logsumexp + (first + i) * heads + h, heads,
                                       scratch);
                 }
-                multiply(rows, half, np, g, doutstride, 1, values, np, scores, np, 0, 0, 0);
-                softmax_backward_pairs(p, scores, rows, n, np, half, scale, &output, downP, slopes, slopesInRow);
+                multiply_keys(rows, half, n, g, doutstride, v, qkvstride, values, np, scores);
+                float delta[QUERIES];
+                deltas(rows, half, out + (first + i) * outstride + h * half, outstride, g, doutstride, scale, delta);
+                softmax_backward_pairs(p, scores, rows, n, np, scale, delta, downP, slopes, slopesInRow);
                 multiply(rows, pairs, d, slopesInRow, np / 2, 1, keyRows, dp, dq + i * dqkvstride, dqkvstride, 1, 0,
                          keysAhead);
                 pack_narrow_rows(qi, qkvstride, rows, d, down, dp);

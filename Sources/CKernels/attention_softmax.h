@@ -78,7 +78,7 @@ AVX512_INLINE void finish_softmax(float *sums, float *largest, long rows, float 
 // to [d, width] = the transpose of n rows of d lanes; the columns from n to width repeat the last row, which is of no
 // account.
 AVX512_INLINE void transpose_rows(const float *from, long stride, long n, long d, float *to, long width) {
-    for (long j = 0; j < width; j += 16)
+    for (long j = 0; j < n; j += 16)
         for (long c = 0; c < d; c += 16) {
             const float *at = from + j * stride + c;
             const long last = n - 1 - j;
@@ -103,44 +103,64 @@ AVX512_INLINE void transpose_rows(const float *from, long stride, long n, long d
         }
 }
 
-// Rows side by side: what one waits for, its largest score and its sum, the others fill.
-AVX512_INLINE void softmax_some_rows(const int R, const int degree, float *p, long pstride, long whole, __mmask16 last,
-                                     float scale, float *sums, float *largest) {
-    const __m512 factor = _mm512_set1_ps(scale);
-    __m512 top[4], sum[4];
+// The largest of n scores, for each of R rows, at most eight.
+AVX512_INLINE void largest_of_some_rows(const int R, const float *p, long pstride, const long whole, __mmask16 last,
+                                        float scale, float *largest) {
+    __m512 row[8];
     UNROLL for (int i = 0; i < R; i++)
-        top[i] = _mm512_mask_mov_ps(_mm512_set1_ps(-INFINITY), last, _mm512_loadu_ps(p + i * pstride + whole));
+        row[i] = _mm512_mask_mov_ps(_mm512_set1_ps(-INFINITY), last, _mm512_loadu_ps(p + i * pstride + whole));
     for (long j = 0; j < whole; j += 16)
-        UNROLL for (int i = 0; i < R; i++) top[i] = _mm512_max_ps(top[i], _mm512_loadu_ps(p + i * pstride + j));
-    UNROLL for (int i = 0; i < R; i++) {
-        largest[i] = scale * _mm512_reduce_max_ps(top[i]);
-        top[i] = _mm512_set1_ps(largest[i]);
-        sum[i] = _mm512_setzero_ps();
-    }
-    for (long j = 0; j <= whole; j += 16) {
-        const __mmask16 there = j < whole ? (__mmask16)0xffff : last;
-        UNROLL for (int i = 0; i < R; i++) {
-            float *at = p + i * pstride + j;
-            __m512 e = _mm512_maskz_mov_ps(there, exp2_of_degree(degree, _mm512_fmsub_ps(_mm512_loadu_ps(at), factor, top[i])));
-            _mm512_storeu_ps(at, e);
-            sum[i] = _mm512_add_ps(sum[i], e);
+        UNROLL for (int i = 0; i < R; i++) row[i] = _mm512_max_ps(row[i], _mm512_loadu_ps(p + i * pstride + j));
+    UNROLL for (int i = R; i < 8; i++) row[i] = row[0];
+    _mm256_storeu_ps(largest, _mm512_castps512_ps256(_mm512_mul_ps(_mm512_set1_ps(scale), lanes_of_eight(1, row))));
+}
+
+// Scores of R rows, at most eight, become powers; their sums.
+AVX512_INLINE void powers_of_some_rows(const int R, const int degree, float *p, long pstride, const long whole,
+                                       __mmask16 last, float scale, const float *largest, float *sums) {
+    const __m512 factor = _mm512_set1_ps(scale);
+    __m512 row[8];
+    UNROLL for (int i = 0; i < R; i++, p += pstride) {
+        const __m512 top = _mm512_set1_ps(largest[i]);
+        __m512 sum = _mm512_setzero_ps();
+        for (long j = 0; j < whole; j += 16) {
+            const __m512 e = exp2_of_degree(degree, _mm512_fmsub_ps(_mm512_loadu_ps(p + j), factor, top));
+            _mm512_storeu_ps(p + j, e);
+            sum = _mm512_add_ps(sum, e);
         }
+        const __m512 e = exp2_of_degree(degree, _mm512_fmsub_ps(_mm512_loadu_ps(p + whole), factor, top));
+        _mm512_storeu_ps(p + whole, _mm512_maskz_mov_ps(last, e));
+        row[i] = _mm512_mask_add_ps(sum, last, sum, e);
     }
-    UNROLL for (int i = 0; i < R; i++) sums[i] = _mm512_reduce_add_ps(sum[i]);
+    UNROLL for (int i = R; i < 8; i++) row[i] = row[0];
+    _mm256_storeu_ps(sums, _mm512_castps512_ps256(lanes_of_eight(0, row)));
+}
+
+// All largest scores come first: powers wait for theirs, and a row's own would hold it up.
+AVX512_INLINE void powers_of_rows(const int degree, float *p, long pstride, long rows, const long whole, __mmask16 last,
+                                  float scale, float *largest, float *sums) {
+    const long eights = rows / 8 * 8;
+    for (long i = 0; i < eights; i += 8)
+        largest_of_some_rows(8, p + i * pstride, pstride, whole, last, scale, largest + i);
+    for (long i = eights; i < rows; i++)
+        largest_of_some_rows(1, p + i * pstride, pstride, whole, last, scale, largest + i);
+    for (long i = 0; i < eights; i += 8)
+        powers_of_some_rows(8, degree, p + i * pstride, pstride, whole, last, scale, largest + i, sums + i);
+    for (long i = eights; i < rows; i++)
+        powers_of_some_rows(1, degree, p + i * pstride, pstride, whole, last, scale, largest + i, sums + i);
 }
 
 // p = 2^(scale (p - max)) a row, the power to `degree`, and zero from n to the end of its last vector; one over the sums
 // of the rows, and their log-sum-exp.
 AVX512_INLINE void softmax_rows(const int degree, float *p, long pstride, long rows, long n, float scale, float *over,
                                 float *lse) {
-    float sums[QUERIES], largest[QUERIES];
+    float sums[QUERIES + 8], largest[QUERIES + 8];
     const long whole = whole_vectors(n) - 16;
     const __mmask16 last = FIRST_LANES(n - whole);
-    long i = 0;
-    for (; i + 4 <= rows; i += 4)
-        softmax_some_rows(4, degree, p + i * pstride, pstride, whole, last, scale, sums + i, largest + i);
-    for (; i < rows; i++)
-        softmax_some_rows(1, degree, p + i * pstride, pstride, whole, last, scale, sums + i, largest + i);
+    if (whole == 48)
+        powers_of_rows(degree, p, pstride, rows, 48, last, scale, largest, sums);
+    else
+        powers_of_rows(degree, p, pstride, rows, whole, last, scale, largest, sums);
     finish_softmax(sums, largest, rows, over, lse);
 }
 

@@ -13,6 +13,8 @@
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 #define AVX512_INLINE static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512dq,avx512vl")))
 #define AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
+/// Not inlined: what works with many sums at once has no registers left for those of others.
+#define APART __attribute__((noinline))
 #define UNROLL _Pragma("clang loop unroll(full)")
 
 /// The first `count` of sixteen lanes; all of them from 16 on.
@@ -76,26 +78,65 @@ AVX512_INLINE void transpose_lanes(__m512 *r) {
     }
 }
 
-/// Degrees of the polynomial. To 2 ULP: what it leaves out is below 2^-27.
-#define EXACT 7
-/// To 2^-18 of the result, for what is then rounded to eight bits.
-#define ROUGH 5
+/// What a lane and its neighbour become: their sum, or the larger.
+AVX512_INLINE __m512 fold(const int largest, __m512 a, __m512 b) {
+    return largest ? _mm512_max_ps(a, b) : _mm512_add_ps(a, b);
+}
 
-/// 2^x where the result is a normal float; NaN stays NaN. x = k + f with |f| <= 1/2, 2^f by its Taylor polynomial.
-AVX512_INLINE __m512 exp2_of_degree(const int degree, __m512 x) {
-    __m512 k = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    __m512 f = _mm512_sub_ps(x, k);
-    __m512 p = _mm512_set1_ps(1.33335581e-3f);
-    if (degree == EXACT) {
-        p = _mm512_set1_ps(1.52527338e-5f);
-        p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.54035304e-4f));
-        p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.33335581e-3f));
+AVX512_INLINE __m512 fold_quarters(const int largest, __m512 a, __m512 b) {
+    return fold(largest, _mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+}
+
+AVX512_INLINE __m512 fold_eight(const int largest, const __m512 *r) {
+    __m512 four[2];
+    UNROLL for (int i = 0; i < 2; i++) {
+        __m512d two[2];
+        UNROLL for (int l = 0; l < 2; l++) {
+            const __m512 a = r[4 * i + 2 * l], b = r[4 * i + 2 * l + 1];
+            two[l] = _mm512_castps_pd(fold(largest, _mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b)));
+        }
+        four[i] = fold(largest, _mm512_castpd_ps(_mm512_unpacklo_pd(two[0], two[1])),
+                       _mm512_castpd_ps(_mm512_unpackhi_pd(two[0], two[1])));
     }
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.61812911e-3f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.55041087e-2f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.40226507e-1f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.93147181e-1f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
+    return fold_quarters(largest, four[0], four[1]);
+}
+
+/// Lane l becomes the sum of the lanes of r[l], or the largest; so does lane l + 8.
+AVX512_INLINE __m512 lanes_of_eight(const int largest, const __m512 *r) {
+    const __m512 eight = fold_eight(largest, r);
+    return fold_quarters(largest, eight, eight);
+}
+
+/// Lane l becomes the sum of the lanes of r[l], or the largest.
+AVX512_INLINE __m512 lanes_of_sixteen(const int largest, const __m512 *r) {
+    return fold_quarters(largest, fold_eight(largest, r), fold_eight(largest, r + 8));
+}
+
+/// Degrees of the polynomial. To 2 ULP: what it leaves out is below 2^-29.
+#define EXACT 6
+/// To 2^-18 of the result, for what is then rounded to eight bits.
+#define ROUGH 4
+
+/// 2^x where the result is a normal float; NaN stays NaN. x = k + f with |f| <= 1/2, 2^f by a minimax polynomial.
+AVX512_INLINE __m512 exp2_of_degree(const int degree, __m512 x) {
+    const __m512 k = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m512 f = _mm512_sub_ps(x, k);
+    __m512 p;
+    if (degree == EXACT) {
+        p = _mm512_set1_ps(1.53458122e-4f);
+        p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.33999312e-3f));
+        p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.61848896e-3f));
+        p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.55032878e-2f));
+        p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.40226469e-1f));
+        p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.93147206e-1f));
+        p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
+    } else {
+        p = _mm512_set1_ps(9.57010201e-3f);
+        p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.59178603e-2f));
+        p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.40247448e-1f));
+        p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.93121815e-1f));
+        p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.99999261e-1f));
+    }
     return _mm512_scalef_ps(p, k);
 }
 #endif

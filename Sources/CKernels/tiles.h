@@ -76,11 +76,10 @@ static inline __attribute__((always_inline)) TILE_TARGET void TILE_NAME(generic,
 #endif
 }
 
-#define ONE_TILE(R, V)                                                                                            \
-    static __attribute__((noinline)) TILE_TARGET void TILE(R, V)(const hs_tile *tile, const float *a, float *c,  \
-                                                                  const float *addend, const float *gate,        \
-                                                                  const float *ahead, long aheadstride) {         \
-        TILE_NAME(generic, tile)(R, V, tile, a, c, addend, gate, ahead, aheadstride);                             \
+#define ONE_TILE(R, V)                                                                                           \
+    static APART TILE_TARGET void TILE(R, V)(const hs_tile *tile, const float *a, float *c, const float *addend, \
+                                             const float *gate, const float *ahead, long aheadstride) {          \
+        TILE_NAME(generic, tile)(R, V, tile, a, c, addend, gate, ahead, aheadstride);                            \
     }
 #define SIX_TILES(V) ONE_TILE(1, V) ONE_TILE(2, V) ONE_TILE(3, V) ONE_TILE(4, V) ONE_TILE(5, V) ONE_TILE(6, V)
 #define SIX_MORE(V) ONE_TILE(7, V) ONE_TILE(8, V) ONE_TILE(9, V) ONE_TILE(10, V) ONE_TILE(11, V) ONE_TILE(12, V)
@@ -96,7 +95,7 @@ SIX_MORE(1)
 #define SIX_NAMES(V) TILE(1, V), TILE(2, V), TILE(3, V), TILE(4, V), TILE(5, V), TILE(6, V)
 #define SIX_MORE_NAMES(V) TILE(7, V), TILE(8, V), TILE(9, V), TILE(10, V), TILE(11, V), TILE(12, V)
 
-/// Rows [0, m) of 1 to 48 or of 64 columns.
+/// Rows [0, m), at least one, of 1 to 48 or of 64 columns.
 static TILE_TARGET void TILE_NAME(strip, rows)(const hs_tile *tile, long m, long columns, const float *a, float *c,
                                                const float *addend, const float *gate) {
     static void (*const tiles[4][12])(const hs_tile *, const float *, float *, const float *, const float *,
@@ -107,13 +106,17 @@ static TILE_TARGET void TILE_NAME(strip, rows)(const hs_tile *tile, long m, long
         {SIX_NAMES(4)},
     };
     static const long most[4] = {12, 12, 8, 6};
-    const long vectors = (columns + 15) / 16 - 1, step = most[vectors];
-    for (long i = 0, asked = 0; i < m; i += step) {
-        const long rows = m - i < step ? m - i : step;
+    const long vectors = (columns + 15) / 16 - 1;
+    const long full = most[vectors], count = (m + full - 1) / full, rest = m - (count - 1) * full;
+    // A last tile of less than eight sums would wait for its own additions: then all tiles are about as large.
+    const int isEven = rest * (vectors + 1) < 8;
+    const long least = isEven ? m / count : full, larger = isEven ? m % count : 0;
+    for (long i = 0, number = 0, asked = 0, rows; i < m; i += rows, number++) {
+        rows = number < larger ? least + 1 : m - i < least ? m - i : least;
         hs_ahead ahead = {tile->b, 0};
-        if (tile->walksa && tile->arow > 1 && i / step % 2 == 0)
-            ahead = (hs_ahead){a + (i + step) * tile->arow, 16};
-        else if (tile->walksa && tile->arow == 1 && i % 32 < step && i / 32 * 32 + 32 < m)
+        if (tile->walksa && tile->arow > 1 && number % 2 == 0)
+            ahead = (hs_ahead){a + (i + rows) * tile->arow, 16};
+        else if (tile->walksa && tile->arow == 1 && i % 32 < rows && i / 32 * 32 + 32 < m)
             ahead = (hs_ahead){a + i / 32 * 32 + 32, tile->ainner};  // the two lines after those of these tiles
         else if (asked < HS_AHEAD && tile->ahead[asked].from)
             ahead = tile->ahead[asked++];
