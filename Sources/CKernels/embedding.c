@@ -5,7 +5,7 @@
 
 #include "dispatch.h"
 
-#define AHEAD 12
+#define AHEAD 48
 
 #define REAL float
 #define NAMED(name) hs_##name##_f32

@@ -15,7 +15,7 @@
 INLINE float root(float x) { return __builtin_elementwise_sqrt(x); }
 
 // How many rows ahead memory is asked for: rows are random DRAM lines, about 100 ns away.
-#define AHEAD 8
+#define AHEAD 32
 
 // Rows of tables are short, and what a compiler makes of a loop whose length it does not know pays for long ones: hence
 // sixteen floats at a time, then one.
