@@ -28,6 +28,7 @@ public final class BatchNormLeaky<S: Scalar>: Layer {
         runningVariance = layout.add("\(name).running_variance", columns: width, kind: .statistic, .constant(1))
     }
 
+    @_specialize(where S == Float)
     public func forward(_ x: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
         let x = x.matrix
         let mean = pass.arena.allocate(inputWidth)
@@ -61,6 +62,7 @@ public final class BatchNormLeaky<S: Scalar>: Layer {
     }
 
     /// Only after a training-mode `forward`.
+    @_specialize(where S == Float)
     public func backward(_ dy: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
         guard let (x, mean, rstd) = kept, pass.mode == .training else {
             preconditionFailure("BatchNormLeaky: backward needs a training-mode forward")

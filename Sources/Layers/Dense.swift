@@ -15,6 +15,7 @@ public final class Dense<S: Scalar>: Layer {
         self.bias = bias ? layout.add("\(name).bias", columns: output, .uniform(fanIn: input)) : nil
     }
 
+    @_specialize(where S == Float)
     public func forward(_ x: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
         self.x = x
         let y = pass.arena.matrix(x.rows, outputWidth)
@@ -22,6 +23,7 @@ public final class Dense<S: Scalar>: Layer {
         return Operand(y)
     }
 
+    @_specialize(where S == Float)
     public func backward(_ dy: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
         guard let x else { preconditionFailure("Dense: backward before forward") }
         pass.addWeightGradient(x, dy, to: pass.gradient(weight))

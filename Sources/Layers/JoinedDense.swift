@@ -33,6 +33,7 @@ public final class JoinedDense<S: Scalar> {
     }
 
     /// `[count, outputWidth]`. Parts must stay unchanged until `backward`.
+    @_specialize(where S == Float)
     public func forward(_ parts: [InputPart<S>], count: Int, _ pass: Pass<S>) -> Matrix<S> {
         precondition(
             parts.map(\.matrix.columns) == widths, "JoinedDense: widths \(parts.map(\.matrix.columns)), expected \(widths)")
@@ -60,6 +61,7 @@ public final class JoinedDense<S: Scalar> {
     }
 
     /// The gradient of each part.
+    @_specialize(where S == Float)
     public func backward(_ dy: Operand<S>, _ pass: Pass<S>) -> [Matrix<S>] {
         if let bias { S.addColumnSums(of: dy, to: pass.gradient(bias).base) }
         let weights = pass.weight(weight)

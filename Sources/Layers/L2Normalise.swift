@@ -10,6 +10,7 @@ public final class L2Normalise<S: Scalar>: Layer {
 
     public init(width: Int) { inputWidth = width }
 
+    @_specialize(where S == Float)
     public func forward(_ x: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
         let x = x.matrix
         let y = pass.arena.matrix(x.rows, x.columns)
@@ -19,6 +20,7 @@ public final class L2Normalise<S: Scalar>: Layer {
         return Operand(y)
     }
 
+    @_specialize(where S == Float)
     public func backward(_ dy: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
         guard let (y, norms) = kept else { preconditionFailure("L2Normalise: backward before forward") }
         let dx = pass.arena.matrix(y.rows, y.columns)

@@ -28,10 +28,12 @@ public final class LayerStack<S: Scalar>: Layer {
         self.init(layers, inputWidth: input)
     }
 
+    @_specialize(where S == Float)
     public func forward(_ x: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
         layers.reduce(x) { $1.forward($0, pass) }
     }
 
+    @_specialize(where S == Float)
     public func backward(_ dy: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
         layers.reversed().reduce(dy) { $1.backward($0, pass) }
     }
@@ -83,10 +85,12 @@ public final class JoinedStack<S: Scalar> {
         outputWidth = widths[widths.count - 1]
     }
 
+    @_specialize(where S == Float)
     public func forward(_ parts: [InputPart<S>], count: Int, _ pass: Pass<S>) -> Operand<S> {
         rest.forward(Operand(first.forward(parts, count: count, pass)), pass)
     }
 
+    @_specialize(where S == Float)
     public func backward(_ dy: Operand<S>, _ pass: Pass<S>) -> [Matrix<S>] {
         first.backward(rest.backward(dy, pass), pass)
     }

@@ -12,12 +12,14 @@ public final class LeakyRelu<S: Scalar>: Layer {
         self.slope = S(slope)
     }
 
+    @_specialize(where S == Float)
     public func forward(_ x: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
         S.leakyRelu(x.matrix, slope: slope)
         y = x.matrix
         return x
     }
 
+    @_specialize(where S == Float)
     public func backward(_ dy: Operand<S>, _ pass: Pass<S>) -> Operand<S> {
         guard let y else { preconditionFailure("LeakyRelu: backward before forward") }
         S.leakyReluBackward(y, dy.matrix, slope: slope)

@@ -78,6 +78,7 @@ public final class InnerProductRanker<S: Scalar>: Ranker {
     /// Whether the user mapping runs once a sample.
     private var isPerSample: Bool { !widths.sample.isEmpty }
 
+    @_specialize(where S == Float)
     public func forward(_ inputs: RankerInputs<S>, _ pass: Pass<S>) -> [UnsafeMutablePointer<S>] {
         let batch = inputs.batch
         let userParts: [InputPart<S>]
@@ -109,6 +110,7 @@ public final class InnerProductRanker<S: Scalar>: Ranker {
         }
     }
 
+    @_specialize(where S == Float)
     public func backward(_ gradients: [UnsafeMutablePointer<S>], _ pass: Pass<S>) -> RankerInputGradients<S> {
         guard let kept else { preconditionFailure("InnerProductRanker: backward before forward") }
         let batch = kept.batch

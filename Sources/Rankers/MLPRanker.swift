@@ -33,6 +33,7 @@ public final class MLPRanker<S: Scalar>: Ranker {
             shared: shape.shared, head: shape.head + [1], tasks: tasks, activation: shape.activation, in: &layout)
     }
 
+    @_specialize(where S == Float)
     public func forward(_ inputs: RankerInputs<S>, _ pass: Pass<S>) -> [UnsafeMutablePointer<S>] {
         let batch = inputs.batch
         count = batch.count
@@ -42,6 +43,7 @@ public final class MLPRanker<S: Scalar>: Ranker {
         return stack.forward(parts, count: batch.count, pass.over(nil)).map(\.base)
     }
 
+    @_specialize(where S == Float)
     public func backward(_ gradients: [UnsafeMutablePointer<S>], _ pass: Pass<S>) -> RankerInputGradients<S> {
         let parts = stack.backward(
             gradients.map { Matrix(base: $0, rows: count, columns: 1) }, pass.over(nil))
