@@ -31,25 +31,28 @@ enum Floor {
   }
 }
 
-/// oneDNN's best rate in this process, seen so far.
+/// oneDNN's best rate, looked for in every round: the clock of a processor drifts by some percent within minutes, and a
+/// share of the peak is, as all ratios are, one of figures from the same round.
 final class GemmPeak {
   private let clock: Clock
   private var best: [Int: Double] = [:]
 
   init(_ clock: Clock) { self.clock = clock }
 
-  /// Floating-point operations a second of `threads` threads together.
+  /// Floating-point operations a second of `threads` threads together, the best of all looks.
   func flopsPerSecond(threads: Int) -> Double { best[threads] ?? .nan }
 
-  /// Looks once more: other work on the machine only ever makes the peak look lower, so the best counts.
-  func look(threads: Int) {
-    Cores.using(threads) {
+  /// The best of 30 pairs of products, of three sizes: other work on the machine only ever makes the peak look lower.
+  @discardableResult
+  func look(threads: Int) -> Double {
+    let seen = Cores.using(threads) {
       let pool = WorkerPool(count: threads)
-      for (m, n, k) in [(1024, 512, 512), (1024, 1024, 1024), (2048, 512, 1024)] {
-        let rate = try? rate(pool, threads: threads, m, n, k)
-        best[threads] = max(best[threads] ?? 0, rate ?? 0)
+      return [(1024, 512, 512), (1024, 1024, 1024), (2048, 512, 1024)].reduce(0.0) { most, size in
+        max(most, (try? rate(pool, threads: threads, size.0, size.1, size.2)) ?? 0)
       }
     }
+    best[threads] = max(best[threads] ?? 0, seen)
+    return seen
   }
 
   private func rate(_ pool: WorkerPool, threads: Int, _ m: Int, _ n: Int, _ k: Int) throws -> Double

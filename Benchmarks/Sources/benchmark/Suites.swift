@@ -18,9 +18,10 @@ struct Suites {
   /// Lets the entries take turns; a row for each but the reference, which is what the others are held against.
   private func compare(_ entries: [Entry], against reference: Entry, threads: Int) throws -> [Row] {
     let all = entries + [reference]
+    var peaks: [Double] = []
     let slices = try takeTurns(
       all.map(\.contender), rounds: options.rounds, seconds: options.sliceSeconds,
-      beforeRound: { peak.look(threads: threads) })
+      beforeRound: { peaks.append(peak.look(threads: threads)) })
     let rates = slices.map { $0.map { $0.rate(options.clock, threads: threads) } }
     let peers = rates[rates.count - 1]
     return zip(entries, rates).map { entry, ours in
@@ -28,8 +29,8 @@ struct Suites {
         name: entry.name, threads: threads, ours: ours.median, peer: peers.median,
         peerName: reference.name,
         ratio: zip(ours, peers).map { $0 / $1 }.median,
-        floorFraction: entry.flopsPerSample.map {
-          $0 * ours.median / peak.flopsPerSecond(threads: threads)
+        floorFraction: entry.flopsPerSample.map { flops in
+          zip(ours, peaks).map { flops * $0 / $1 }.median
         })
       log(Table.line(row))
       return row
@@ -61,17 +62,18 @@ struct Suites {
           greeting(peer.greeting)
           return peer
         }
+        var peaks: [Double] = []
         let slices = try takeTurns(
           [ours] + peers, rounds: options.rounds, seconds: options.sliceSeconds,
-          beforeRound: { peak.look(threads: threads) })
+          beforeRound: { peaks.append(peak.look(threads: threads)) })
         let rates = slices.map { $0.map { $0.rate(options.clock, threads: threads) } }
         return zip(ways, rates.dropFirst()).map { deduplicated, theirs in
           let row = Row(
             name: workload.name, threads: threads, ours: rates[0].median, peer: theirs.median,
             peerName: deduplicated ? "pytorch-deduplicated" : "pytorch-plain",
             ratio: zip(rates[0], theirs).map { $0 / $1 }.median,
-            floorFraction: Floor.flopsPerSample(workload) * rates[0].median
-              / peak.flopsPerSecond(threads: threads))
+            floorFraction: zip(rates[0], peaks).map { Floor.flopsPerSample(workload) * $0 / $1 }
+              .median)
           log(Table.line(row))
           return row
         }
