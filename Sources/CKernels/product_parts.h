@@ -6,9 +6,10 @@
 /// Multiply-adds before a sum is put down and a new one begun: keeps a strip of B in the second-level cache, and
 /// rounding errors from growing with the length of a sum.
 #define HS_INNER_BLOCK 512
-/// The same where both A and B are read as they are, down their rows: what a tile reads of them is to stay in the
-/// first-level cache.
-#define HS_LONG_INNER_BLOCK 128
+/// The same where both A and B are read as they are, down their rows: what a tile of LONG_STRIP columns reads of them is to
+/// stay in the first-level cache.
+#define HS_LONG_INNER_BLOCK 256
+#define HS_LONG_STRIP 32
 /// Elements of A that are worked on at a time.
 #define HS_LEFT_BLOCK (1l << 16)
 
@@ -38,12 +39,16 @@ AVX512_INLINE void hs_for_each_strip(const hs_product *product, int walksa,
                                      void (*rows)(const hs_tile *, long, long, const float *, float *, const float *,
                                                   const float *)) {
     // A transposed A and the B beside it are long and thin, and their rows lie too far apart for the processor to look
-    // ahead by itself. Otherwise B is packed and stays in the caches, and A is read in its order.
+    // ahead by itself. Tiles of twelve rows take three quarters of a line of A, and half a strip of B is a longer one in
+    // the first-level cache. Otherwise B is packed and stays in the caches, and A is read in its order.
     const int isLong = product->arow == 1 && product->bstrip == HS_STRIP;
     long j = 0;
     while (j < product->n) {
         const long inStrip = j % HS_STRIP, left = product->n - j;
-        const long columns = left >= HS_STRIP && inStrip == 0 ? HS_STRIP : left > 48 ? 48 : left;
+        const long columns = isLong && left >= HS_LONG_STRIP    ? HS_LONG_STRIP
+                             : left >= HS_STRIP && inStrip == 0 ? HS_STRIP
+                             : left > 48                        ? 48
+                                                                : left;
         hs_tile tile = {
             .b = product->b + j / HS_STRIP * product->bstrip + inStrip,
             .k = product->k,
@@ -65,10 +70,9 @@ AVX512_INLINE void hs_for_each_strip(const hs_product *product, int walksa,
             const int isLast = j + columns >= product->n;
             const float *b = isLast ? product->b + product->k * product->brow : product->b + j + columns;
             const float *a = isLast ? product->a + product->k * product->ainner : 0;
-            for (int i = 0; i < 2; i++) {
-                tile.ahead[i] = (hs_ahead){b + 32 * i, product->brow};
-                if (a) tile.ahead[2 + i] = (hs_ahead){a + 32 * i, product->ainner};
-            }
+            tile.ahead[0] = (hs_ahead){b, product->brow};
+            if (a)
+                for (int i = 0; i < 2; i++) tile.ahead[1 + i] = (hs_ahead){a + 32 * i, product->ainner};
         }
         rows(&tile, product->m, columns, product->a, product->c + hs_place(j, product->cnarrow),
              product->addend ? product->addend + j : 0,
