@@ -110,10 +110,11 @@ MULTIVERSION double NAMED(squared_loss)(const REAL *restrict x, const REAL *rest
     return total;
 }
 
-MULTIVERSION double NAMED(sum_of_squares)(const REAL *x, long count) {
+// Zero times what is finite is zero, and times anything else NaN.
+MULTIVERSION int NAMED(are_finite)(const REAL *x, long count) {
     FAST_MATH
-    double total = 0;
-    for (long i = 0; i < count; i++) total += (double)x[i] * x[i];
-    return total;
+    REAL total = 0;
+    for (long i = 0; i < count; i++) total += 0 * x[i];
+    return total == 0;
 }
 #endif

@@ -106,11 +106,11 @@ static TILE_TARGET void TILE_NAME(strip, rows)(const hs_tile *tile, long m, long
         {SIX_NAMES(4)},
     };
     static const long most[4] = {12, 12, 8, 6};
-    const long vectors = (columns + 15) / 16 - 1;
-    const long full = most[vectors], count = (m + full - 1) / full, rest = m - (count - 1) * full;
+    const long vectors = (columns + 15) / 16 - 1, full = most[vectors];
     // A last tile of less than eight sums would wait for its own additions: then all tiles are about as large.
-    const int isEven = rest * (vectors + 1) < 8;
-    const long least = isEven ? m / count : full, larger = isEven ? m % count : 0;
+    const long count = vectors == 3 ? (m + 5) / 6 : vectors == 2 ? (m + 7) / 8 : (m + 11) / 12;
+    const int isEven = (m - (count - 1) * full) * (vectors + 1) < 8;
+    const long least = isEven ? m / count : full, larger = isEven ? m - least * count : 0;
     for (long i = 0, number = 0, asked = 0, rows; i < m; i += rows, number++) {
         rows = number < larger ? least + 1 : m - i < least ? m - i : least;
         hs_ahead ahead = {tile->b, 0};

@@ -21,8 +21,8 @@ extension Float {
         hs_squared_loss_f32(x, target, weight, scale, gradient, count)
     }
 
-    public static func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Double {
-        hs_sum_of_squares_f32(x, count)
+    public static func areFinite(_ x: UnsafePointer<Float>, count: Int) -> Bool {
+        hs_are_finite_f32(x, count) != 0
     }
 }
 
@@ -47,7 +47,7 @@ extension Double {
         hs_squared_loss_f64(x, target, weight, scale, gradient, count)
     }
 
-    public static func sumOfSquares(_ x: UnsafePointer<Double>, count: Int) -> Double {
-        hs_sum_of_squares_f64(x, count)
+    public static func areFinite(_ x: UnsafePointer<Double>, count: Int) -> Bool {
+        hs_are_finite_f64(x, count) != 0
     }
 }

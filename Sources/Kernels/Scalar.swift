@@ -132,8 +132,8 @@ public protocol Scalar: BinaryFloatingPoint, Sendable {
     static func squaredLoss(
         _ x: UnsafePointer<Self>, target: UnsafePointer<Self>, weight: UnsafePointer<Self>, scale: Self,
         gradient: UnsafeMutablePointer<Self>?, count: Int) -> Double
-    /// Sum of squares in Double; NaN or infinite exactly when some element is (or the sum overflows Double).
-    static func sumOfSquares(_ x: UnsafePointer<Self>, count: Int) -> Double
+    /// Whether no element is NaN or infinite.
+    static func areFinite(_ x: UnsafePointer<Self>, count: Int) -> Bool
 }
 
 extension Float: Scalar {}

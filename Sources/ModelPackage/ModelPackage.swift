@@ -269,7 +269,7 @@ public final class ModelPackage: Sendable {
             return largest < 0x7f80
         default:
             let values = try weights.floats(tensor.name)
-            return values.baseAddress.map { Float.sumOfSquares($0, count: values.count).isFinite } ?? false
+            return values.baseAddress.map { Float.areFinite($0, count: values.count) } ?? false
         }
     }
 }

@@ -55,7 +55,7 @@ struct ItemFileReader {
                 .mismatch, "vectors of width \(width)", "\(file.tensors.prefix(8).map { "\($0.name) \($0.shape)" })")
         }
         let values = try elements("vectors", Float.self, shape)
-        if let base = values.baseAddress, !Float.sumOfSquares(base, count: values.count).isFinite {
+        if let base = values.baseAddress, !Float.areFinite(base, count: values.count) {
             throw refuse(.notFinite, "finite vectors", "NaN or infinity")
         }
         return (shape[0], width)

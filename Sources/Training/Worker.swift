@@ -130,16 +130,18 @@ final class Worker: @unchecked Sendable {
             if let bad = named.first(where: { !$0.1.isFinite }) { return bad }
             return ("an auxiliary task's loss", losses.auxiliary.first { !$0.isFinite } ?? .nan)
         }
-        if !Float.sumOfSquares(gradients, count: graph.layout.count).isFinite {
+        if !Float.areFinite(gradients, count: graph.layout.count) {
             for entry in graph.layout.entries {
-                let sum = Float.sumOfSquares(gradients + entry.slot.offset, count: entry.slot.count)
-                if !sum.isFinite { return ("the gradient of \(entry.name)", sum) }
+                let gradient = UnsafeBufferPointer(start: gradients + entry.slot.offset, count: entry.slot.count)
+                if let bad = gradient.first(where: { !$0.isFinite }) { return ("the gradient of \(entry.name)", Double(bad)) }
             }
         }
         for (index, table) in graph.exchange.tables.enumerated() {
             let gradient = graph.exchange.gradients(index)
-            let sum = Float.sumOfSquares(gradient.base, count: gradient.count)
-            if !sum.isFinite { return ("the gradient of table \(table.name)", sum) }
+            if !Float.areFinite(gradient.base, count: gradient.count) {
+                let bad = UnsafeBufferPointer(start: gradient.base, count: gradient.count).first { !$0.isFinite }
+                return ("the gradient of table \(table.name)", Double(bad ?? .nan))
+            }
         }
         return nil
     }

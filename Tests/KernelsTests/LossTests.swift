@@ -94,9 +94,8 @@ struct LossTests {
         gradient.expectDouble(x.values.map { 1 / (1 + exp(-0.5 * $0)) })
         gradient.expectAgreement()
 
-        let sum = x.values.reduce(0) { $0 + $1 * $1 }
-        #expect(abs(Float.sumOfSquares(x.f, count: count) - sum) <= 1e-12 * (1 + sum))
-        #expect(abs(Double.sumOfSquares(x.d, count: count) - sum) <= 1e-12 * (1 + sum))
+        #expect(Float.areFinite(x.f, count: count))
+        #expect(Double.areFinite(x.d, count: count))
     }
 
     @Test("One NaN or infinity anywhere shows in the sums", arguments: [1, 15, 16, 17, 33, 100])
@@ -109,14 +108,14 @@ struct LossTests {
                 let g = Twins(count: count) { 0 }
                 x.f[place] = value
                 x.d[place] = Double(value)
-                #expect(!Float.sumOfSquares(x.f, count: count).isFinite)
-                #expect(!Double.sumOfSquares(x.d, count: count).isFinite)
+                #expect(!Float.areFinite(x.f, count: count))
+                #expect(!Double.areFinite(x.d, count: count))
                 let loss = Float.logLoss(x.f, target: half.f, weight: one.f, scale: 1, gradient: g.f, count: count)
                 #expect(!loss.isFinite)
                 #expect(g.f[place].isNaN == value.isNaN)
             }
         }
-        let large = Twins(count: count) { 1e38 }
-        #expect(Float.sumOfSquares(large.f, count: count).isFinite)
+        let large = Twins(count: count) { 3e38 }
+        #expect(Float.areFinite(large.f, count: count))
     }
 }

@@ -78,11 +78,11 @@ struct Roofline {
         }
       }
     }
-    func check() -> Double {
-      Float.sumOfSquares(gradients, count: count)
-        + tables.reduce(0) {
-          let gradient = graph.exchange.gradients($1)
-          return $0 + Float.sumOfSquares(gradient.base, count: gradient.count)
+    func check() -> Bool {
+      Float.areFinite(gradients, count: count)
+        && tables.allSatisfy {
+          let gradient = graph.exchange.gradients($0)
+          return Float.areFinite(gradient.base, count: gradient.count)
         }
     }
     let names = [
@@ -102,7 +102,7 @@ struct Roofline {
         gradients.update(repeating: 0, count: count)
         _ = graph.train(batch.targets, options: options, weights: weights, gradients: gradients)
       }
-      lap(2) { precondition(check().isFinite) }
+      lap(2) { precondition(check()) }
       lap(3, pushRows)
       lap(4) { server.pushDense(gradients, learningRate: 1e-6) }
     }

@@ -7,7 +7,8 @@
                               REAL *gradient, long count);                                                \
     double hs_squared_loss_##TYPE(const REAL *x, const REAL *target, const REAL *weight, REAL scale,      \
                                   REAL *gradient, long count);                                            \
-    double hs_sum_of_squares_##TYPE(const REAL *x, long count);
+    /* Whether none is NaN or infinite. */                                                                \
+    int hs_are_finite_##TYPE(const REAL *x, long count);
 
 HS_DECLARE_LOSS(float, f32)
 HS_DECLARE_LOSS(double, f64)
