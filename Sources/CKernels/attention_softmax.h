@@ -75,8 +75,8 @@ AVX512_INLINE void finish_softmax(float *sums, float *largest, long rows, float 
     }
 }
 
-// to [d, width] = the transpose of n rows of d lanes; the columns from n to width repeat the last row, which is of no
-// account.
+// to [d, width] = the transpose of n rows of d lanes; the columns from n to the end of their vector repeat the last row,
+// which is of no account, and those beyond stay as they are.
 AVX512_INLINE void transpose_rows(const float *from, long stride, long n, long d, float *to, long width) {
     for (long j = 0; j < n; j += 16)
         for (long c = 0; c < d; c += 16) {
