@@ -6,11 +6,8 @@
 #define TARGET AVX512
 #define TILE_ROWS hs_tile_rows
 #define MULTIPLY_ADD(sum, left, right) _mm512_fmadd_ps(left, right, sum)
+#define DEGREE EXACT
 #include "attention_rows.h"
-
-static APART AVX512 void softmax(float *p, long pstride, long rows, long n, float scale, float *over, float *lse) {
-    softmax_rows(EXACT, p, pstride, rows, n, scale, over, lse);
-}
 
 // Rows of whole vectors.
 AVX512_INLINE void scale_rows(float *x, long stride, long rows, long columns, const float *factors) {

@@ -9,11 +9,8 @@
 #define TARGET AVX512_BF16
 #define TILE_ROWS hs_bf16_tile_rows
 #define MULTIPLY_ADD(sum, left, right) _mm512_dpbf16_ps(sum, (__m512bh)(left), (__m512bh)(right))
+#define DEGREE ROUGH
 #include "attention_rows.h"
-
-static APART AVX512_BF16 void softmax(float *p, long pstride, long rows, long n, float scale, float *over, float *lse) {
-    softmax_rows(ROUGH, p, pstride, rows, n, scale, over, lse);
-}
 
 // Rows of `n` floats times `factors`, each in pairs, zero after its end.
 static AVX512_BF16 void pair_scaled_rows(const float *x, long stride, long rows, long n, const float *factors, float *to,

@@ -1,5 +1,5 @@
-// Products within one head of attention. Included once a number format, with MULTIPLY_ADD(sum, left, right), TARGET and
-// TILE_ROWS, the tiles of its products, defined; a lane of an operand holds a float, or a pair of bfloat16, and `d` counts
+// Products within one head of attention. Included once a number format, with MULTIPLY_ADD(sum, left, right), TARGET,
+// TILE_ROWS, the tiles of its products, and DEGREE, that of its exponentials, defined; a lane of an operand holds a float, or a pair of bfloat16, and `d` counts
 // lanes.
 
 static TARGET void multiply(long rows, long inner, long columns, const float *a, long arow, long ainner, const float *b,
@@ -48,6 +48,10 @@ static TARGET void multiply_keys(long rows, long d, long n, const float *a, long
     multiply(rows, d, whole_vectors(across), a, arow, 1, transposed, np, scores, np, 0, 0, 0);
     if (across < n)
         multiply_two_rows(rows, d, a, arow, keys + across * krow, n - across > 1 ? krow : 0, scores + across, np);
+}
+
+static APART TARGET void softmax(float *p, long pstride, long rows, long n, float scale, float *over, float *lse) {
+    softmax_rows(DEGREE, p, pstride, rows, n, scale, over, lse);
 }
 
 // delta = scale <out, dout> of each row; QUERIES long.

@@ -43,7 +43,6 @@ final class GemmPeak {
   func flopsPerSecond(threads: Int) -> Double { best[threads] ?? .nan }
 
   /// The best of 30 pairs of products, of three sizes: other work on the machine only ever makes the peak look lower.
-  @discardableResult
   func look(threads: Int) -> Double {
     let seen = Cores.using(threads) {
       let pool = WorkerPool(count: threads)

@@ -15,14 +15,21 @@ struct Suites {
     var flopsPerSample: Double?
   }
 
+  /// Lets contenders take turns, and looks for the peak before each: rates `[contender][round]`, peaks `[round]`.
+  private func measure(_ contenders: [any Contender], threads: Int) throws -> (
+    rates: [[Double]], peaks: [Double]
+  ) {
+    var peaks: [Double] = []
+    let slices = try takeTurns(
+      contenders, rounds: options.rounds, seconds: options.sliceSeconds,
+      beforeRound: { peaks.append(peak.look(threads: threads)) })
+    return (slices.map { $0.map { $0.rate(options.clock, threads: threads) } }, peaks)
+  }
+
   /// Lets the entries take turns; a row for each but the reference, which is what the others are held against.
   private func compare(_ entries: [Entry], against reference: Entry, threads: Int) throws -> [Row] {
     let all = entries + [reference]
-    var peaks: [Double] = []
-    let slices = try takeTurns(
-      all.map(\.contender), rounds: options.rounds, seconds: options.sliceSeconds,
-      beforeRound: { peaks.append(peak.look(threads: threads)) })
-    let rates = slices.map { $0.map { $0.rate(options.clock, threads: threads) } }
+    let (rates, peaks) = try measure(all.map(\.contender), threads: threads)
     let peers = rates[rates.count - 1]
     return zip(entries, rates).map { entry, ours in
       let row = Row(
@@ -62,11 +69,7 @@ struct Suites {
           greeting(peer.greeting)
           return peer
         }
-        var peaks: [Double] = []
-        let slices = try takeTurns(
-          [ours] + peers, rounds: options.rounds, seconds: options.sliceSeconds,
-          beforeRound: { peaks.append(peak.look(threads: threads)) })
-        let rates = slices.map { $0.map { $0.rate(options.clock, threads: threads) } }
+        let (rates, peaks) = try measure([ours] + peers, threads: threads)
         return zip(ways, rates.dropFirst()).map { deduplicated, theirs in
           let row = Row(
             name: workload.name, threads: threads, ours: rates[0].median, peer: theirs.median,
